@@ -1,0 +1,1 @@
+"""The harness: drives voice-agent proxies on both legs, records every frame, and judges the recording."""

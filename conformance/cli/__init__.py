@@ -1,0 +1,36 @@
+"""The command line door: each command lives in the module of its name."""
+
+from importlib import import_module
+from typing import Final
+
+import typer
+
+COMMANDS: Final = (
+    "mock",
+    "proxy",
+    "tap",
+    "replay",
+    "check",
+    "schema",
+    "rules",
+    "judge",
+    "report",
+    "known",
+    "history",
+    "fidelity",
+)
+
+app = typer.Typer(
+    name="conformance",
+    help="Protocol conformance and regression tests for voice-agent proxies on the OpenAI Realtime API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    for name in COMMANDS:
+        app.command(name)(import_module(f"conformance.cli.{name}").command)
+    app()

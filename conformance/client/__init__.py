@@ -1,0 +1,1 @@
+"""The client driver: plays a scenario's steps on the client leg."""

@@ -1,0 +1,1 @@
+"""From (scenario, recording) to verdicts with blame; pure."""

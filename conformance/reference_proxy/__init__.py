@@ -1,0 +1,1 @@
+"""Our own correct proxy: the default subject, and the yardstick."""

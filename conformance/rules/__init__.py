@@ -1,0 +1,1 @@
+"""The protocol's law, as pure functions over a recording."""

@@ -1,0 +1,96 @@
+"""A rule: a law of the protocol as a pure function over a recording, with what a reader needs to believe it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from conformance.verdicts import Blame, Level
+from conformance.wire.durations import Micros
+from conformance.wire.patterns import Pattern
+from conformance.wire.recording import Recording
+
+
+class RuleKind(StrEnum):
+    """What a rule rests on: the API's law, the voice-agent contract, a product's choice, or the upstream's own duty."""
+
+    API = "api"
+    CONTRACT = "contract"
+    POLICY = "policy"
+    UPSTREAM = "upstream"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a rule may look at: the recording, and what the scenario and the target say about it.
+
+    ``client_rate`` (Hz) and ``first_commit_min`` (µs) are the target's; ``expected_errors`` are the patterns of the
+    scenario's ``expect`` checks on the client leg, which make a client-visible error asked for; ``subject`` is False when
+    the driver speaks to the upstream directly, so that there is no proxy to blame.
+    """
+
+    recording: Recording
+    client_rate: int | None = None
+    first_commit_min: Micros = 0
+    expected_errors: tuple[Pattern, ...] = ()
+    subject: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause for which a rule is broken: the frame (``seq``) that breaks it, when, and a sentence that says how.
+
+    ``cause`` is an event type, a parameter path, or the id of the upstream event that set it off: its identity. ``blame``
+    overrides the rule's own; ``level`` likewise.
+    """
+
+    cause: str
+    message: str
+    t: Micros
+    event: int | None = None
+    blame: Blame | None = None
+    level: Level | None = None
+
+
+Judge = Callable[[Case], Sequence[Finding] | None]
+"""Returns the findings, an empty sequence when the rule was kept, None when it had nothing to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of `rules.md`."""
+
+    id: str
+    sentence: str
+    why: str
+    source: str
+    kind: RuleKind
+    blame: Blame
+    judge: Judge
+    level: Level = Level.MUST
+
+
+RULES: Final[dict[str, Rule]] = {}
+"""Every rule by id, in the order of the catalogue."""
+
+
+def rule(
+    id: str,  # noqa: A002
+    sentence: str,
+    *,
+    why: str,
+    source: str,
+    kind: RuleKind,
+    blame: Blame = Blame.PROXY,
+    level: Level = Level.MUST,
+) -> Callable[[Judge], Judge]:
+    """Register the decorated function as a rule."""
+
+    def register(judge: Judge) -> Judge:
+        if id in RULES:
+            raise ValueError(f"rule {id} is defined twice")
+        RULES[id] = Rule(id, sentence, why, source, kind, blame, judge, level)
+        return judge
+
+    return register

@@ -1,0 +1,1 @@
+"""The scenario language: YAML in, validated cells out."""

@@ -1,0 +1,87 @@
+"""Folding: what stands in a recording in place of audio bodies and unreadable frames.
+
+Audio becomes ``{"bytes", "ms", "sha256", "stream_sha256", "rms"}``: the running hash of its stream lets byte-exact
+rules judge across re-chunking, duration and the RMS envelope judge across a resampler. ``at`` is the offset in bytes at which
+the stream's hash was taken (the total so far, this body included).
+"""
+
+import hashlib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+from conformance.wire.audio import PCM_24K, AudioFormat, decode, loudness
+
+AUDIO_FIELDS: Final = {
+    "input_audio_buffer.append": "audio",
+    "response.output_audio.delta": "delta",
+    "response.audio.delta": "delta",
+}
+"""The field that holds base64 audio, by event type, both dialects."""
+
+_HEAD: Final = 2_000
+KeepAudio = Callable[[str, bytes], None]
+"""Called with the sha256 (hex) and the bytes of each audio body, for ``--keep-audio``."""
+
+
+class AudioStream:
+    """The audio of one direction of one connection; folds each body and keeps the running hash."""
+
+    def __init__(self, format_: AudioFormat = PCM_24K, keep: KeepAudio | None = None) -> None:
+        """Start an empty stream in a format that may change later."""
+        self.format = format_
+        self._keep = keep
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def fold(self, body: bytes) -> dict[str, Any]:
+        """Return what stands in for this body."""
+        self._hash.update(body)
+        self._size += len(body)
+        digest = hashlib.sha256(body).hexdigest()
+        if self._keep is not None:
+            self._keep(digest, body)
+        return {
+            "bytes": len(body),
+            "ms": round(self.format.duration(len(body)) / 1000, 3),
+            "sha256": digest,
+            "stream_sha256": self._hash.hexdigest(),
+            "at": self._size,
+            "rms": loudness(decode(body, self.format.encoding), self.format.rate),
+        }
+
+
+def fold_event(event: Mapping[str, Any], stream: AudioStream) -> Mapping[str, Any]:
+    """Return the event with its audio field folded, if it has one; bad base64 becomes ``{"invalid", "chars"}``."""
+    field = AUDIO_FIELDS.get(str(event.get("type")))
+    if field is None or not isinstance(event.get(field), str):
+        return event
+    try:
+        folded = stream.fold(b64decode(event[field], validate=True))
+    except (Base64Error, ValueError):
+        folded = {"invalid": event[field][:_HEAD], "chars": len(event[field])}
+    return {**event, field: folded}
+
+
+def fold_binary(body: bytes, stream: AudioStream) -> dict[str, Any]:
+    """Return what stands in for a binary frame: its audio, and its words if it holds any.
+
+    ``json`` is added when the body is a JSON object or array, ``text`` (at most 2,000 characters) when it is printable
+    text: a rule must see what a proxy wrongly sent as audio.
+    """
+    folded = stream.fold(body)
+    if body[:1] in (b"{", b"["):
+        with suppress(orjson.JSONDecodeError):
+            folded["json"] = orjson.loads(body)
+    if body and "json" not in folded and body.isascii() and body.decode("ascii").isprintable():
+        folded["text"] = body[:_HEAD].decode("ascii")
+    return folded
+
+
+def fold_unreadable(text: str) -> dict[str, Any]:
+    """Return what stands in for a text frame that is no JSON object."""
+    return {"raw": text[:_HEAD], "chars": len(text)}

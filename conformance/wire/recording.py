@@ -1,0 +1,314 @@
+"""The recording: both legs of one attempt on one clock, as JSON lines.
+
+A header line, a line per frame, a footer. Everything after an attempt (judge, report, replay) reads only this. A file
+that was cut off half-way loads with ``footer`` None and without its broken last line.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import orjson
+
+from conformance.wire.audio import AudioFormat, realtime_format, voice_agent_format
+from conformance.wire.durations import SECOND, Micros
+from conformance.wire.folding import AudioStream, KeepAudio, fold_binary, fold_event, fold_unreadable
+from conformance.wire.frames import Direction, Frame, Kind, Leg
+
+SCHEMA: Final = 1
+_SECRET: Final = re.compile(rb"\b(?:sk|ek)[-_][A-Za-z0-9_\-*]{6,}")
+
+
+class Outcome(StrEnum):
+    """How an attempt ended, as the harness saw it."""
+
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    DIED = "died"
+    """The subject's process ended during the attempt."""
+    ERROR = "error"
+    """The harness or the infrastructure failed; ``message`` says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What was driven. ``epoch`` is the unix second that time 0 stands for; ``seed`` the attempt's own."""
+
+    scenario: str = ""
+    flow: str = ""
+    cell: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 1
+    target: str = "mock"
+    speaks: str = "voice-agent"
+    seed: int = 0
+    clock: str = "virtual"
+    epoch: int = 0
+    fault: str | None = None
+    mutant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """How it ended. ``lateness`` is the harness's own worst lateness in µs; ``log`` the subject's last log lines."""
+
+    t: Micros
+    outcome: Outcome = Outcome.FINISHED
+    message: str | None = None
+    lateness: Micros = 0
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One attempt, recorded."""
+
+    header: Header
+    frames: tuple[Frame, ...]
+    footer: Footer | None = None
+
+    @property
+    def end(self) -> Micros:
+        """When the attempt ended: the footer's time, else the last frame's."""
+        if self.footer is not None:
+            return self.footer.t
+        return self.frames[-1].t if self.frames else 0
+
+
+class Sink(Protocol):
+    """Where a leg's frames go: the seam between the shells that carry frames and the recording."""
+
+    def __call__(
+        self,
+        conn: int,
+        direction: Direction,
+        kind: Kind,
+        body: str | bytes | Mapping[str, Any],
+        scripted: str | None = None,
+    ) -> None:
+        """Take one frame: text as str or as the parsed event, binary as bytes, open, close and marks as mappings.
+
+        A mark's mapping holds its name under ``mark``.
+        """
+
+
+class Recorder:
+    """Collects the frames of both legs on one clock, and writes them as they come if given a stream."""
+
+    def __init__(
+        self,
+        header: Header,
+        now: Callable[[], Micros],
+        *,
+        client_format: AudioFormat | None = None,
+        keep_audio: KeepAudio | None = None,
+        secrets: tuple[str, ...] = (),
+        stream: BinaryIO | None = None,
+    ) -> None:
+        """Start a recording; ``now`` gives the microseconds since the attempt's start."""
+        self.header = header
+        self.frames: list[Frame] = []
+        self.footer: Footer | None = None
+        self.listeners: list[Callable[[Frame], None]] = []
+        self._now = now
+        self._client_format = client_format
+        self._keep_audio = keep_audio
+        self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= 6)
+        self._stream = stream
+        self._audio: dict[tuple[Leg, int, Direction], AudioStream] = {}
+        if stream is not None:
+            stream.write(header_line(header))
+
+    def leg(self, leg: Leg) -> Sink:
+        """Return the sink of a leg."""
+
+        def sink(
+            conn: int,
+            direction: Direction,
+            kind: Kind,
+            body: str | bytes | Mapping[str, Any],
+            scripted: str | None = None,
+        ) -> None:
+            self._record(leg, conn, direction, kind, body, scripted)
+
+        return sink
+
+    def finish(self, footer: Footer) -> Recording:
+        """Write the footer and return the recording."""
+        self.footer = footer
+        if self._stream is not None:
+            self._stream.write(self._scrub(footer_line(footer)))
+            self._stream.flush()
+        return Recording(self.header, tuple(self.frames), footer)
+
+    def _record(
+        self,
+        leg: Leg,
+        conn: int,
+        direction: Direction,
+        kind: Kind,
+        body: str | bytes | Mapping[str, Any],
+        scripted: str | None,
+    ) -> None:
+        type_, data = self._read(leg, conn, direction, kind, body)
+        frame = Frame(len(self.frames), self._now(), leg, conn, direction, kind, type_, data, scripted)
+        self.frames.append(frame)
+        if self._stream is not None:
+            self._stream.write(self._scrub(frame_line(frame)))
+        for listener in self.listeners:
+            listener(frame)
+
+    def _read(
+        self, leg: Leg, conn: int, direction: Direction, kind: Kind, body: str | bytes | Mapping[str, Any]
+    ) -> tuple[str, Mapping[str, Any]]:
+        if kind is Kind.BINARY:
+            return "", fold_binary(bytes(body) if isinstance(body, bytes) else b"", self._audio_of(leg, conn, direction))
+        if isinstance(body, str | bytes):
+            try:
+                event = orjson.loads(body)
+            except orjson.JSONDecodeError:
+                event = None
+            if not isinstance(event, dict):
+                text = body if isinstance(body, str) else body.decode("utf-8", "replace")
+                return "", fold_unreadable(text)
+            body = event
+        if kind is Kind.MARK:
+            return str(body.get("mark", "")), {key: value for key, value in body.items() if key != "mark"}
+        if kind is not Kind.TEXT:
+            return "", body
+        self._note_formats(leg, conn, body)
+        type_ = body.get("type")
+        return type_ if isinstance(type_, str) else "", fold_event(body, self._audio_of(leg, conn, direction))
+
+    def _audio_of(self, leg: Leg, conn: int, direction: Direction) -> AudioStream:
+        key = (leg, conn, direction)
+        if key not in self._audio:
+            self._audio[key] = AudioStream(keep=self._keep_audio)
+            if leg is Leg.CLIENT and self._client_format is not None:
+                self._audio[key].format = self._client_format
+        return self._audio[key]
+
+    def _note_formats(self, leg: Leg, conn: int, event: Mapping[str, Any]) -> None:
+        match event:
+            case {"type": "Settings", "audio": {**audio}}:
+                for direction, side in ((Direction.UP, "input"), (Direction.DOWN, "output")):
+                    stream = self._audio_of(leg, conn, direction)
+                    stream.format = voice_agent_format(audio.get(side), stream.format)
+            case {"type": "session.updated" | "session.created", "session": {**session}}:
+                for direction, side in ((Direction.UP, "input"), (Direction.DOWN, "output")):
+                    found = realtime_format(session_format(session, side))
+                    if found is not None:
+                        self._audio_of(leg, conn, direction).format = found
+            case _:
+                pass
+
+    def _scrub(self, line: bytes) -> bytes:
+        for secret in self._secrets:
+            line = line.replace(secret, b"[secret]")
+        return _SECRET.sub(b"[secret]", line) if b"sk-" in line or b"ek_" in line else line
+
+
+def session_format(session: Mapping[Any, Any], side: str) -> Any:
+    """Return the audio format a session object declares for ``input`` or ``output``, in either dialect; None if none."""
+    audio = session.get("audio")
+    nested = audio.get(side) if isinstance(audio, Mapping) else None
+    return nested.get("format") if isinstance(nested, Mapping) else session.get(f"{side}_audio_format")
+
+
+def header_line(header: Header) -> bytes:
+    """Write the first line."""
+    return orjson.dumps({"recording": SCHEMA, **asdict(header)}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def frame_line(frame: Frame) -> bytes:
+    """Write a frame's line: its time in seconds, ``scripted`` only where a script had a hand in it."""
+    line: dict[str, Any] = {
+        "seq": frame.seq,
+        "t": frame.t / SECOND,
+        "leg": frame.leg,
+        "conn": frame.conn,
+        "dir": frame.dir,
+        "kind": frame.kind,
+        "type": frame.type,
+        "data": frame.data,
+    }
+    if frame.scripted is not None:
+        line["scripted"] = frame.scripted
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+
+
+def footer_line(footer: Footer) -> bytes:
+    """Write the last line."""
+    return orjson.dumps({"end": footer.t / SECOND, **{k: v for k, v in asdict(footer).items() if k != "t"}}) + b"\n"
+
+
+def read_frame(line: Mapping[str, Any]) -> Frame:
+    """Read a frame's line."""
+    return Frame(
+        seq=line["seq"],
+        t=round(line["t"] * SECOND),
+        leg=Leg(line["leg"]),
+        conn=line["conn"],
+        dir=Direction(line["dir"]),
+        kind=Kind(line["kind"]),
+        type=line["type"],
+        data=line["data"],
+        scripted=line.get("scripted"),
+    )
+
+
+def dump(recording: Recording) -> bytes:
+    """Write a recording as JSON lines."""
+    lines = [header_line(recording.header), *(frame_line(frame) for frame in recording.frames)]
+    if recording.footer is not None:
+        lines.append(footer_line(recording.footer))
+    return b"".join(lines)
+
+
+def load(path: Path) -> Recording:
+    """Read a recording.
+
+    Raises:
+        ValueError: the file is no recording, or of a newer schema; the message names the file and the line.
+        OSError: the file cannot be read.
+    """
+    lines = path.read_bytes().split(b"\n")
+    header: Header | None = None
+    footer: Footer | None = None
+    frames: list[Frame] = []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            value = orjson.loads(line)
+            if header is None:
+                header = _read_header(value)
+            elif "end" in value:
+                footer = _read_footer(value)
+            else:
+                frames.append(read_frame(value))
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            if header is not None and number == len(lines):
+                break  # the attempt was killed while this line was being written
+            raise ValueError(f"{path}:{number}: not a line of a recording: {error}") from error
+    if header is None:
+        raise ValueError(f"{path}: the file is empty; the attempt was killed before it began")
+    return Recording(header, tuple(frames), footer)
+
+
+def _read_header(value: Mapping[str, Any]) -> Header:
+    if value.get("recording") != SCHEMA:
+        raise ValueError(f"recording schema {value.get('recording')!r}; this version reads {SCHEMA}")
+    return Header(**{key: item for key, item in value.items() if key in Header.__slots__})
+
+
+def _read_footer(value: Mapping[str, Any]) -> Footer:
+    return Footer(
+        t=round(value["end"] * SECOND),
+        outcome=Outcome(value["outcome"]),
+        message=value.get("message"),
+        lateness=value.get("lateness", 0),
+        log=tuple(value.get("log", ())),
+    )

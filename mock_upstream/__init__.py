@@ -1,0 +1,1 @@
+"""A Realtime server that behaves like the API as recorded, faithful by default and deviant on request."""
