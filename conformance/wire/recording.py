@@ -143,6 +143,10 @@ class Recorder:
             self._stream.flush()
         return Recording(self.header, tuple(self.frames), footer)
 
+    def audio_format(self, leg: Leg, conn: int, direction: Direction) -> AudioFormat:
+        """Return the audio format in force on one direction of a connection, as the frames so far declared it."""
+        return self._audio_of(leg, conn, direction).format
+
     def _record(
         self,
         leg: Leg,
