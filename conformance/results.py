@@ -1,6 +1,7 @@
 """results.json: what a run found, as data. Writers and statistics read only this and the recordings it links."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,43 @@ class Results:
     attempts: tuple[AttemptResult, ...] = ()
     cells: tuple[Mapping[str, Any], ...] = field(default=())
     flows: tuple[Mapping[str, Any], ...] = field(default=())
+
+
+def summarise(attempts: Iterable[AttemptResult]) -> Results:
+    """Group attempts into cells and flows with their counts, in the order they first ran."""
+    ordered = tuple(attempts)
+    cells: dict[tuple[str, ...], list[AttemptResult]] = {}
+    flows: dict[tuple[str, ...], list[AttemptResult]] = {}
+    for attempt in ordered:
+        cells.setdefault(attempt.cell_key, []).append(attempt)
+        flows.setdefault((attempt.flow, attempt.target), []).append(attempt)
+    return Results(
+        run={},
+        attempts=ordered,
+        cells=tuple(
+            {"scenario": group[0].scenario, "flow": group[0].flow, "cell": group[0].cell, **_counts(group)}
+            for group in cells.values()
+        ),
+        flows=tuple({"flow": group[0].flow, **_counts(group)} for group in flows.values()),
+    )
+
+
+def _counts(group: list[AttemptResult]) -> dict[str, Any]:
+    """Count a group: ``n`` is the rate's denominator, so errors and unsupported attempts stand beside it."""
+    verdicts = Counter(attempt.verdict for attempt in group)
+    outside = verdicts[Verdict.ERROR] + verdicts[Verdict.UNSUPPORTED]
+    passed = verdicts[Verdict.PASS] + verdicts[Verdict.WARN]
+    n = len(group) - outside
+    stability = "stable-pass" if passed == n else "stable-fail" if passed == 0 else "flaky"
+    return {
+        "target": group[0].target,
+        "n": n,
+        "passed": passed,
+        "errors": verdicts[Verdict.ERROR],
+        "unsupported": verdicts[Verdict.UNSUPPORTED],
+        "known": sum(attempt.known is not None for attempt in group),
+        "stability": stability if n else "none",
+    }
 
 
 def dump(results: Results) -> bytes:

@@ -1,0 +1,246 @@
+"""The command line's options, read once into a frozen `Options`; every mistake is a usage error of one sentence."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from secrets import randbits
+from typing import Any, Final
+
+import pytest
+
+from conformance.targets.model import Target, Upstream
+from conformance.targets.urls import check_websocket_url
+from conformance.wire.script import FAULTS, Fault
+
+_REAL_CONCURRENCY: Final = 4
+_OWN: Final = "--count"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the run was asked to do."""
+
+    targets: tuple[Target, ...]
+    count: int
+    flows: tuple[str, ...]
+    fault: Fault | None
+    library: bool
+    concurrency: int
+    clock: str
+    seed: int
+    run_dir: Path | None
+    keep_audio: bool
+    compare: Path | None
+
+    @property
+    def is_real(self) -> bool:
+        """True when any target's upstream is the real API."""
+        return any(target.upstream is Upstream.REAL for target in self.targets)
+
+    @property
+    def is_virtual(self) -> bool:
+        """True when attempts run on the virtual clock."""
+        return self.clock == "virtual"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register the options and the ini option."""
+    parser.addini("conformance_scenarios", "folder whose scenarios are collected", default="scenarios")
+    group = parser.getgroup("conformance", "realtime conformance")
+    add = group.addoption
+    add("--real", action="store_true", help="the upstream is the real API (also USE_REAL_OPENAI=1); needs OPENAI_API_KEY")
+    add("--mock", action="store_true", help="with --real: run on the mock too, after the real API")
+    add("--flow", metavar="NAME[,…]", help="select by flow, such as greeting,idle")
+    add("--proxy", metavar="URL", help="drive a proxy that already runs; its upstream must be our mock on --mock-port")
+    add("--mock-port", type=int, metavar="P", help="where the mock listens for an external proxy")
+    add("--proxy-command", metavar="CMD", help="start this proxy; {port} and {upstream_url} are filled in")
+    add("--proxy-url", metavar="URL", help="where --proxy-command's proxy listens; {port} is filled in")
+    add("--proxy-env", action="append", default=[], metavar="K=V", help="an environment variable for --proxy-command")
+    add("--target", metavar="NAME", help="a target of [tool.conformance.targets] in pyproject.toml")
+    add("--fault", metavar="NAME[,k=v]", help="run the selection under a named fault of the mock")
+    add("--library", action="store_true", help="collect the scenarios that come with the package")
+    add("--concurrency", type=int, metavar="N", help="attempts in flight in real time (default 4)")
+    add("--clock", choices=("virtual", "real"), help="virtual where the subject is in process (default), or real")
+    add("--seed", type=int, metavar="S", help="seed of the run: 0 on the virtual clock, else random and printed")
+    add("--run-dir", metavar="D", help="write the run here instead of runs/<utc>-<name>")
+    add("--keep-audio", action="store_true", help="keep the audio bodies beside the recordings")
+    add("--compare", metavar="RUN", help="compare with an earlier run folder")
+    _add_count(parser)
+
+
+def _add_count(parser: pytest.Parser) -> None:
+    """Add ``--count`` so that pytest-repeat, which has an option of that name and meaning, may come before or after."""
+    try:
+        parser.addoption(_OWN, type=int, default=1, metavar="N", help="attempts per cell, each its own item (default 1)")
+    except (ValueError, argparse.ArgumentError):
+        return
+    add = parser.addoption
+
+    def add_but_count(*names: str, **attributes: Any) -> None:
+        if names != (_OWN,):
+            add(*names, **attributes)
+
+    parser.addoption = add_but_count  # type: ignore[method-assign]
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Read and check the options.
+
+    Raises:
+        pytest.UsageError: one of them is wrong; the message says what to change.
+    """
+    option = config.option
+    if option.count < 1:
+        raise pytest.UsageError(f"--count {option.count}: at least one attempt per cell is needed")
+    real = option.real or os.environ.get("USE_REAL_OPENAI", "").lower() in {"1", "true", "yes", "on"}
+    target = _target(config)
+    targets = (target,)
+    if real:
+        _check_real()
+        real_name = "real" if target.name == "mock" else f"{target.name}-real"
+        targets = (replace(target, name=real_name, upstream=Upstream.REAL), *((target,) if option.mock else ()))
+    must_wait = real or target.is_external
+    if must_wait and option.clock == "virtual":
+        raise pytest.UsageError("--clock virtual needs everything in this process; leave it out with --real or a proxy")
+    clock = "real" if must_wait else option.clock or "virtual"
+    fault = _read_fault_option(option.fault)
+    if fault is not None and real and not option.mock:
+        raise pytest.UsageError(f"--fault {fault.name}: the real API takes no faults; leave out --real")
+    return Options(
+        targets=targets,
+        count=option.count,
+        flows=tuple(name for name in (option.flow or "").split(",") if name),
+        fault=fault,
+        library=option.library,
+        concurrency=_concurrency(config, targets, clock),
+        clock=clock,
+        seed=option.seed if option.seed is not None else 0 if clock == "virtual" else randbits(32),
+        run_dir=Path(option.run_dir) if option.run_dir else None,
+        keep_audio=option.keep_audio,
+        compare=_run_folder(option.compare),
+    )
+
+
+def read_fault(text: str) -> Fault:
+    """Read ``NAME[,k=v]``.
+
+    Raises:
+        ValueError: no such fault or parameter; the message offers the nearest.
+    """
+    name, *pairs = text.split(",")
+    spec = FAULTS.get(name)
+    if spec is None:
+        raise ValueError(f"there is no fault {name!r}{_advice(name, FAULTS)}")
+    params: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or key not in spec.params:
+            known = ", ".join(spec.params) or "none"
+            raise ValueError(f"{name} has no parameter {key!r}; it takes {known}, written k=v")
+        params[key] = int(value) if isinstance(spec.params[key], int) and value.isdigit() else value
+    return Fault(name, params)
+
+
+def suggest_flow(name: str, flows: Sequence[str]) -> str:
+    """Return the sentence for a flow that no scenario has."""
+    return f"--flow {name}: no scenario has this flow{_advice(name, flows)}"
+
+
+def _advice(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(known))}"
+
+
+def _read_fault_option(text: str | None) -> Fault | None:
+    if text is None:
+        return None
+    try:
+        return read_fault(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"--fault {text}: {error}") from None
+
+
+def _target(config: pytest.Config) -> Target:
+    option = config.option
+    given = [name for name in ("proxy", "proxy_command", "target") if getattr(option, name)]
+    if len(given) > 1:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise pytest.UsageError(f"{names} name two subjects; give one of them")
+    try:
+        if option.target:
+            from conformance.targets.load import load_target
+
+            return load_target(_pyproject(config), option.target)
+        if option.proxy:
+            return _running_proxy(option)
+        if option.proxy_command:
+            return _started_proxy(option)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    for name in ("mock_port", "proxy_url"):
+        if getattr(option, name):
+            raise pytest.UsageError(f"--{name.replace('_', '-')} needs --proxy or --proxy-command beside it")
+    return Target()
+
+
+def _running_proxy(option: argparse.Namespace) -> Target:
+    if option.mock_port is None:
+        raise ValueError("--proxy needs --mock-port P, the port of our mock that this proxy uses as its upstream")
+    return Target(name="proxy", url=check_websocket_url(option.proxy, "--proxy"), mock_port=option.mock_port)
+
+
+def _started_proxy(option: argparse.Namespace) -> Target:
+    if not option.proxy_url:
+        raise ValueError("--proxy-command needs --proxy-url, such as ws://127.0.0.1:{port}/")
+    env = {}
+    for pair in option.proxy_env:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise ValueError(f"--proxy-env {pair}: write it as NAME=VALUE")
+        env[key] = value
+    url = check_websocket_url(option.proxy_url, "--proxy-url", placeholders=("port",))
+    return Target(name="proxy", url=url, command=option.proxy_command, env=env, mock_port=option.mock_port)
+
+
+def _pyproject(config: pytest.Config) -> Path:
+    path = config.rootpath / "pyproject.toml"
+    if not path.exists():
+        raise ValueError(f"--target: there is no {path}; targets are read from its [tool.conformance.targets]")
+    return path
+
+
+def _check_real() -> None:
+    if not os.environ.get("OPENAI_API_KEY", "").strip():
+        raise pytest.UsageError("--real needs a key: export OPENAI_API_KEY=… (nothing was run)")
+    url = os.environ.get("OPENAI_REALTIME_URL")
+    if url is not None:
+        try:
+            check_websocket_url(url, "OPENAI_REALTIME_URL")
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def _concurrency(config: pytest.Config, targets: tuple[Target, ...], clock: str) -> int:
+    asked = config.option.concurrency
+    workers = getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput")
+    if asked is not None and asked < 1:
+        raise pytest.UsageError(f"--concurrency {asked}: at least one attempt must be in flight")
+    if workers and asked is not None and asked > 1:
+        raise pytest.UsageError(
+            "--concurrency above 1 and -n exclude each other; drop -n, one process waits for many attempts"
+        )
+    if workers and any(target.is_external for target in targets):
+        raise pytest.UsageError("one external proxy cannot serve several workers; drop -n and use --concurrency")
+    return 1 if workers or clock == "virtual" else asked or _REAL_CONCURRENCY
+
+
+def _run_folder(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    path = Path(text)
+    if not (path / "results.json").exists():
+        raise pytest.UsageError(f"--compare {text}: there is no results.json; name a run folder such as runs/latest")
+    return path.resolve()
