@@ -135,7 +135,8 @@ def attempt_from_json(value: Mapping[str, Any]) -> AttemptResult:
 
 def _check_to_json(check: CheckResult) -> dict[str, Any]:
     fields = {name: getattr(check, name) for name in CheckResult.__slots__}
-    return {**fields, "t": None if check.t is None else check.t / SECOND}
+    windows = [[start / SECOND, end / SECOND] for start, end in check.windows]
+    return {**fields, "t": None if check.t is None else check.t / SECOND, "windows": windows}
 
 
 def _check_from_json(value: Mapping[str, Any]) -> CheckResult:
@@ -150,4 +151,5 @@ def _check_from_json(value: Mapping[str, Any]) -> CheckResult:
         t=None if t is None else round(t * SECOND),
         event=value.get("event"),
         cause=value.get("cause"),
+        windows=tuple((round(start * SECOND), round(end * SECOND)) for start, end in value.get("windows", ())),
     )

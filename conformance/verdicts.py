@@ -68,7 +68,8 @@ class CheckKind(StrEnum):
 class CheckResult:
     """What one check said of one attempt. ``event`` is the ``seq`` of the frame that decided it, ``t`` when it happened.
 
-    ``cause`` tells apart the findings of one rule.
+    ``cause`` tells apart the findings of one rule. ``windows`` are the intervals [from, to] the check looked at, for the
+    report to shade; empty when it looked at everything.
     """
 
     id: str
@@ -79,3 +80,4 @@ class CheckResult:
     t: Micros | None = None
     event: int | None = None
     cause: str | None = None
+    windows: tuple[tuple[Micros, Micros], ...] = ()
