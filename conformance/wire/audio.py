@@ -76,7 +76,8 @@ def voice_agent_format(audio: Any, default: AudioFormat = PCM_24K) -> AudioForma
 def _ulaw_table() -> Samples:
     code = ~np.arange(256, dtype=np.int32) & 0xFF
     magnitude = (((code & 0x0F) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84
-    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+    samples: Samples = np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+    return samples
 
 
 def _alaw_table() -> Samples:
@@ -84,18 +85,18 @@ def _alaw_table() -> Samples:
     segment = (code & 0x70) >> 4
     base = ((code & 0x0F) << 4) + np.where(segment > 0, 0x108, 8)
     magnitude = base << np.maximum(segment - 1, 0)
-    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+    samples: Samples = np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+    return samples
 
 
 _DECODE: Final = {Encoding.ULAW: _ulaw_table(), Encoding.ALAW: _alaw_table()}
 
 
 def _encoder(table: Samples) -> npt.NDArray[np.uint8]:
-    """Return for each of the 65,536 samples (from -32768 up) the code whose value is nearest."""
-    order = np.argsort(table, kind="stable")
-    values = table[order].astype(np.int32)
+    """Return for each of the 65,536 samples (from -32768 up) the code whose value is nearest; of two zeros the higher."""
+    values, from_end = np.unique(table[::-1].astype(np.int32), return_index=True)
     samples = np.arange(-32768, 32768, dtype=np.int32)
-    return order[np.searchsorted((values[:-1] + values[1:]) / 2, samples)].astype(np.uint8)
+    return (255 - from_end)[np.searchsorted((values[:-1] + values[1:]) / 2, samples)].astype(np.uint8)
 
 
 _ENCODE: Final = {encoding: _encoder(table) for encoding, table in _DECODE.items()}

@@ -1,8 +1,8 @@
 """Folding: what stands in a recording in place of audio bodies and unreadable frames.
 
 Audio becomes ``{"bytes", "ms", "sha256", "stream_sha256", "rms"}``: the running hash of its stream lets byte-exact
-rules judge across re-chunking, duration and the RMS envelope judge across a resampler. ``at`` is the offset in bytes at which
-the stream's hash was taken (the total so far, this body included).
+rules judge across re-chunking, duration and the RMS envelope judge across a resampler. ``at`` is the offset in bytes at
+which the stream's hash was taken (the total so far, this body included).
 """
 
 import hashlib

@@ -34,8 +34,8 @@ class ScriptRule:
 
     ``when`` names a client event the mock receives, or a server event it is about to send; ``at`` an offset from
     the opening of the connection. Exactly one of the two is set. ``reply`` replaces the profile's answer (or the server
-    event named by ``when``); without ``reply`` and ``fault`` the profile's own answer is only delayed. A rule is spent after
-    ``times`` matches (``at`` rules after one). ``conn`` limits the rule to one connection of the attempt.
+    event named by ``when``); without ``reply`` and ``fault`` the profile's own answer is only delayed. A rule is spent
+    after ``times`` matches (``at`` rules after one). ``conn`` limits the rule to one connection of the attempt.
     """
 
     id: str
@@ -83,7 +83,8 @@ FAULTS: Final[Mapping[str, FaultSpec]] = {
             "idle-error",
             "session",
             "One shot: `after` from session.created, if no commit and no response.create ever arrived and "
-            "the effective idle_timeout_ms is null, a server_error. No public recording of the API supports it: never a default.",
+            "the effective idle_timeout_ms is null, a server_error. No public recording of the API supports it: "
+            "never a default.",
             {"after": "5s"},
         ),
         FaultSpec("idle-error-close", "session", "idle-error, then close 1000.", {"after": "5s"}),
