@@ -1,1 +1,41 @@
-"""Time: a virtual event loop that jumps when nothing can happen, and the real one."""
+"""Run a coroutine on a fresh event loop, in virtual or in real time.
+
+On the virtual clock (see `conformance.clock.virtual` for its theory) a program that sleeps an hour takes a millisecond, and
+the same program gives the same times in every run.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from conformance.clock.virtual import Deadlock, VirtualLoop
+
+__all__ = ["Clock", "Deadlock", "VirtualLoop", "run"]
+
+T = TypeVar("T")
+
+
+class Clock(StrEnum):
+    """How time passes."""
+
+    VIRTUAL = "virtual"
+    REAL = "real"
+
+
+def run(main: Coroutine[Any, Any, T], *, clock: Clock | str = Clock.VIRTUAL) -> T:
+    """Run ``main`` to its end on a fresh loop and return what it returns.
+
+    The loop's ``time()`` starts at 0 on the virtual clock, anywhere on the real one. Tasks left over are cancelled.
+
+    Raises:
+        Deadlock: virtual only; ``main`` waits for something that cannot happen any more.
+        ValueError: ``clock`` is neither ``virtual`` nor ``real``.
+    """
+    try:
+        virtual = Clock(clock) is Clock.VIRTUAL
+    except ValueError:
+        main.close()
+        raise
+    with asyncio.Runner(loop_factory=VirtualLoop if virtual else asyncio.SelectorEventLoop) as runner:
+        return runner.run(main)
