@@ -16,7 +16,10 @@ SCHEMA: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """One attempt, judged. ``recording`` is the path below the run folder; ``known`` the reason of a known failure."""
+    """One attempt, judged. ``recording`` is the path below the run folder; ``known`` the reason of a known failure.
+
+    ``observed`` are the ids of the rules that had something to look at: requirements coverage rests on them.
+    """
 
     scenario: str
     flow: str
@@ -34,6 +37,7 @@ class AttemptResult:
     title: str = ""
     known: str | None = None
     message: str = ""
+    observed: tuple[str, ...] = ()
 
     @property
     def cell_key(self) -> tuple[str, str, str]:
@@ -130,6 +134,7 @@ def attempt_from_json(value: Mapping[str, Any]) -> AttemptResult:
     fields = {name: value[name] for name in AttemptResult.__slots__ if name in value}
     fields["verdict"] = Verdict(value["verdict"])
     fields["checks"] = tuple(_check_from_json(check) for check in value["checks"])
+    fields["observed"] = tuple(value.get("observed", ()))
     return AttemptResult(**fields)
 
 

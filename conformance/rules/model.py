@@ -26,7 +26,9 @@ class Case:
 
     ``client_rate`` (Hz) and ``first_commit_min`` (µs) are the target's; ``expected_errors`` are the patterns of the
     scenario's ``expect`` checks on the client leg, which make a client-visible error asked for; ``subject`` is False when
-    the driver speaks to the upstream directly, so that there is no proxy to blame.
+    the driver speaks to the upstream directly, so that there is no proxy to blame. ``own_script`` are the ids of the
+    scenario's own script rules: only what those made (`Frame.scripted`) is waived for the upstream; what a mutant or a
+    ``--fault`` made is scripted too, under other ids, and never waived.
     """
 
     recording: Recording
@@ -35,6 +37,7 @@ class Case:
     expected_errors: tuple[Pattern, ...] = ()
     subject: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
+    own_script: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
