@@ -87,9 +87,13 @@ class RunFolder:
         return found
 
 
-def describe(argv: Sequence[str], seed: int, cells: Iterable[Cell]) -> dict[str, Any]:
+def digests(scenarios: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of each scenario file by its path as given."""
+    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(set(scenarios))}
+
+
+def describe(argv: Sequence[str], seed: int) -> dict[str, Any]:
     """Return the facts a manifest holds about this machine and this checkout; secrets are masked."""
-    paths = sorted({cell.path for cell in cells})
     return {
         "argv": list(argv),
         "seed": seed,
@@ -103,7 +107,6 @@ def describe(argv: Sequence[str], seed: int, cells: Iterable[Cell]) -> dict[str,
             for name, value in sorted(os.environ.items())
             if _ENVIRONMENT.match(name)
         },
-        "scenarios": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths},
     }
 
 

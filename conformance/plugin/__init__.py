@@ -1,0 +1,144 @@
+"""The pytest door: scenarios are files, attempts are items, verdicts are outcomes."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from conformance.plugin.items import AttemptItem, ScenarioFile, ScenarioItem
+from conformance.plugin.options import add_options, read_options, suggest_flow
+
+if TYPE_CHECKING:
+    from conformance.plugin.controller import Controller
+    from conformance.plugin.run import Run
+
+_RUN: Final = pytest.StashKey["Run"]()
+_CONTROLLER: Final = pytest.StashKey["Controller"]()
+_LIBRARY: Final = pytest.StashKey[Path]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the options."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options, so that a mistake stops the run before anything else happens."""
+    config.addinivalue_line("filterwarnings", "default::conformance.plugin.items.ConformanceWarning")
+    from conformance.plugin.run import Run
+
+    options = read_options(config)
+    worker = getattr(config, "workerinput", None)
+    config.stash[_RUN] = run = Run(options, config.rootpath)
+    if worker is not None:
+        run.join(worker["conformance"])
+    if options.library:
+        from conformance.scenario.load import library
+
+        config.stash[_LIBRARY] = library()
+        from_arguments = config.args_source is pytest.Config.ArgsSource.ARGS
+        config.args[:] = [*(config.args if from_arguments else ()), str(library())]
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    """Collect YAML files with a top-level ``scenario:`` key below the scenario folder."""
+    if file_path.suffix not in {".yaml", ".yml"}:
+        return None
+    config = parent.config
+    roots = [config.rootpath / config.getini("conformance_scenarios")]
+    if _LIBRARY in config.stash:
+        roots.append(config.stash[_LIBRARY])
+    if not any(file_path.is_relative_to(root) for root in roots):
+        return None
+    from conformance.scenario.load import is_scenario
+
+    if not is_scenario(file_path):
+        return None
+    file: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+    file.run = config.stash[_RUN]
+    return file
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select by flow, then shuffle the attempts of different cells inside blocks by the seed."""
+    run = config.stash[_RUN]
+    if run.options.flows:
+        flows = {item.cell.flow for item in items if isinstance(item, ScenarioItem)}
+        for name in run.options.flows:
+            if name not in flows:
+                raise pytest.UsageError(suggest_flow(name, sorted(flows)))
+        keep = [item for item in items if isinstance(item, ScenarioItem) and item.cell.flow in run.options.flows]
+        config.hook.pytest_deselected(items=[item for item in items if item not in keep])
+        items[:] = keep
+    items.sort(key=lambda item: _place(item, run.options.seed))
+    run.plan_order([item for item in items if isinstance(item, AttemptItem)])
+
+
+def _place(item: pytest.Item, seed: int) -> tuple[Any, ...]:
+    """Functions stay where they were; attempts go by target, block (attempt number), then by chance; proofs go last."""
+    if not isinstance(item, ScenarioItem):
+        return (0,)
+    if not isinstance(item, AttemptItem):
+        return (2,)
+    targets = [target.name for target in item.run.options.targets]
+    chance = sha256(f"{seed} {item.attempt} {item.cell.scenario} {item.cell.label}".encode()).digest()
+    return (1, targets.index(item.target.name), item.attempt, chance)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Open the run folder once the selection is known; workers use the controller's."""
+    config = session.config
+    items = [item for item in session.items if isinstance(item, AttemptItem)]
+    if items and not config.option.collectonly and not hasattr(config, "workerinput"):
+        _open(config).announce(len(items), [item.path for item in items])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a pytest-xdist worker the seed and the run folder."""
+    _open(node.config)
+    node.workerinput["conformance"] = node.config.stash[_RUN].shared
+
+
+def _open(config: pytest.Config) -> "Controller":
+    if _CONTROLLER not in config.stash:
+        from conformance.plugin.controller import Controller
+
+        config.stash[_CONTROLLER] = Controller(config.stash[_RUN], config)
+        config.pluginmanager.register(config.stash[_CONTROLLER], "conformance-controller")
+    return config.stash[_CONTROLLER]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Send an attempt's result with the report that ends it; reports also travel from workers."""
+    outcome = yield
+    if isinstance(item, AttemptItem) and (call.when == "call" or (call.when == "setup" and call.excinfo is not None)):
+        from conformance.results import attempt_to_json
+
+        result = item.result or item.run.without_recording(item, call)
+        outcome.get_result().conformance = attempt_to_json(result)  # type: ignore[attr-defined]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop what was started ahead and the subjects, whatever ended the session."""
+    session.config.stash[_RUN].close()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what is driven, on which clock, with which seed."""
+    options = config.stash[_RUN].options
+    targets = ", ".join(target.name for target in options.targets)
+    return f"conformance: target {targets}, {options.clock} clock, seed {options.seed}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say on the very first line when the real API is driven, however quiet the run."""
+    run = session.config.stash[_RUN]
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if run.options.is_real and reporter is not None and not hasattr(session.config, "workerinput"):
+        reporter.write_line(run.real_api_line())

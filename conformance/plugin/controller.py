@@ -1,0 +1,80 @@
+"""What the one process that owns the run folder does: gather results, write them, report."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.doors import load_reports
+from conformance.plugin.run import Run
+from conformance.results import attempt_from_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Controller:
+    """Gathers the attempts' results from pytest's reports, wherever they ran."""
+
+    def __init__(self, run: Run, config: pytest.Config) -> None:
+        """Open the run folder.
+
+        Raises:
+            pytest.UsageError: it cannot be written.
+        """
+        self._run = run
+        self._config = config
+        try:
+            self._folder = run.open_folder(config.invocation_params.args)
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--run-dir: the run folder cannot be written: {error}; name another with --run-dir"
+            ) from None
+        self._progress: Any = None
+
+    def announce(self, total: int, scenarios: Sequence[Path]) -> None:
+        """Take note of what will run."""
+        self._run.note_scenarios(scenarios)
+        self._progress = load_reports().Progress(self._terminal())
+        self._progress.started(total)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take an attempt's result from the report that carries it."""
+        value = getattr(report, "conformance", None)
+        if value is None:
+            return
+        result = attempt_from_json(value)
+        self._folder.add(result)
+        if self._progress is not None:
+            self._progress.attempt(result)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write everything there is, whatever ended the session."""
+        if self._progress is not None:
+            self._progress.finished()
+        self._run.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+        reports = load_reports()
+        results = self._folder.write()
+        reports.write(self._folder.path, results, compare=self._run.compare_with())
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write((self._folder.path / "summary.md").read_text(encoding="utf-8"))
+        if exitstatus == pytest.ExitCode.OK and self._run.verdict_problems(results.attempts):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the summary."""
+        terminalreporter.ensure_newline()
+        load_reports().summary(self._folder.results(), self._terminal(), self._folder.path)
+        for problem in self._run.verdict_problems(self._folder.attempts):
+            terminalreporter.write_line(problem, red=True)
+
+    def _terminal(self) -> "Console":
+        from rich.console import Console
+
+        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        stream = reporter._tw._file if reporter is not None else None  # noqa: SLF001  # pytest offers no public way
+        return Console(file=stream, highlight=False, soft_wrap=False)

@@ -1,0 +1,217 @@
+"""One run: from the options to attempts, results and the run folder."""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from conformance.plugin.items import AttemptItem
+from conformance.plugin.lookahead import LookAhead
+from conformance.plugin.options import Options
+from conformance.results import AttemptResult, Results, load
+from conformance.run_folder import RunFolder, describe, digests
+from conformance.scenario.model import Cell
+from conformance.targets.model import Target, Upstream
+from conformance.wire.durations import to_seconds
+
+if TYPE_CHECKING:
+    from conformance.runner import AttemptPlan
+    from conformance.wire.recording import Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Which attempt, which try; known by its name."""
+
+    name: str
+    target: Target = field(compare=False)
+    cell: Cell = field(compare=False)
+    attempt: int = field(compare=False)
+    rerun: int = field(compare=False, default=0)
+
+
+def _key(item: AttemptItem, rerun: int = 0) -> Key:
+    name = item.nodeid if rerun == 0 else f"{item.nodeid} (rerun {rerun})"
+    return Key(name, item.target, item.cell, item.attempt, rerun)
+
+
+class Run:
+    """What the plugin knows of a run; the controller owns the folder, workers write recordings into it."""
+
+    def __init__(self, options: Options, root: Path) -> None:
+        """Prepare a run; nothing is written yet."""
+        self.options = options
+        self.root = root
+        self.folder: RunFolder | None = None
+        self.cancelled: list[str] = []
+        self._ahead: LookAhead[Key, Recording] | None = None
+        self._order: list[Key] = []
+        self._manifest: dict[str, Any] = {}
+        self.mutants: list[dict[str, Any]] = []
+
+    @property
+    def proves_checks(self) -> bool:
+        """True when mutants run: they test the scenarios, so only on the virtual clock and without a fault."""
+        return self.options.is_virtual and self.options.fault is None
+
+    def bound(self, cell: Cell) -> float:
+        """Return the longest that an attempt may take, in seconds of real time."""
+        from conformance.runner import bound
+
+        waiting = 0.0 if self.options.is_virtual else to_seconds(bound(cell)) * 2
+        return waiting + 30.0
+
+    def join(self, shared: Mapping[str, Any]) -> None:
+        """Take over what the controller fixed for its workers: the seed and the run folder."""
+        self.options = replace(self.options, seed=shared["seed"])
+        self.folder = RunFolder(Path(shared["folder"]))
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What workers must be told."""
+        return {"seed": self.options.seed, "folder": str(self._folder_path)}
+
+    def open_folder(self, argv: Sequence[str]) -> RunFolder:
+        """Create the run folder and its manifest.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        options = self.options
+        name = "-".join([*(target.name for target in options.targets), *([options.fault.name] if options.fault else [])])
+        self.folder = RunFolder.create(options.run_dir, name, self.root)
+        self._manifest = {
+            **describe(argv, options.seed),
+            "targets": [_describe_target(target) for target in options.targets],
+            "count": options.count,
+            "clock": options.clock,
+            "concurrency": options.concurrency,
+            "fault": options.fault.name if options.fault else None,
+        }
+        self.folder.write_manifest(self._manifest)
+        return self.folder
+
+    def note_scenarios(self, scenarios: Sequence[Path]) -> None:
+        """Add the digests of the scenarios to the manifest."""
+        relative = [path.relative_to(self.root) if path.is_relative_to(self.root) else path for path in scenarios]
+        self._note("scenarios", digests(relative))
+
+    def finish(self, *, interrupted: bool) -> None:
+        """Add how the run ended to the manifest."""
+        self._note("interrupted", interrupted)
+        self._note("cancelled", self.cancelled)
+        self._note("mutants", self.mutants)
+
+    def compare_with(self) -> Results | None:
+        """Return the results of the run to compare with."""
+        return None if self.options.compare is None else load(self.options.compare / "results.json")
+
+    def verdict_problems(self, attempts: Sequence[AttemptResult]) -> list[str]:
+        """Return what makes the run red beyond its attempts: known flaky failures that fail too often."""
+        return []
+
+    def plan_order(self, items: Sequence[AttemptItem]) -> None:
+        """Remember the order in which attempts will be asked for."""
+        self._order = [_key(item) for item in items]
+
+    def attempt(self, item: AttemptItem, *, rerun: int) -> AttemptResult:
+        """Record one attempt and judge it."""
+        from conformance.judge import judge
+
+        key = _key(item, rerun)
+        path = self._path(key)
+        started = time.monotonic()
+        recording = self._record(key, path)
+        judgement = judge(item.cell, recording, item.target)
+        footer = recording.footer
+        return AttemptResult(
+            scenario=item.cell.scenario,
+            flow=item.cell.flow,
+            cell=item.cell.values,
+            attempt=item.attempt,
+            target=item.target.name,
+            seed=recording.header.seed,
+            verdict=judgement.verdict,
+            checks=judgement.checks,
+            duration_s=to_seconds(recording.end),
+            wall_s=round(time.monotonic() - started, 6),
+            recording=path.relative_to(self._folder_path).as_posix(),
+            rerun=rerun,
+            nodeid=item.nodeid,
+            title=item.cell.title,
+            message=footer.message or "" if footer is not None else "",
+        )
+
+    def close(self) -> None:
+        """Cancel what was started ahead and stop the subjects."""
+        if self._ahead is None:
+            return
+        self.cancelled = [key.name for key in self._ahead.stop()]
+        self._ahead.close()
+        self._ahead = None
+
+    def _record(self, key: Key, path: Path) -> "Recording":
+        from conformance.runner import record
+
+        if self.options.is_virtual:
+            return record(self._plan(key), path=path, audio_dir=self._audio_dir)
+        if self._ahead is None:
+            self._ahead = LookAhead(self._record_in_real_time, self._order, self.options.concurrency)
+        return self._ahead.obtain(key)
+
+    async def _record_in_real_time(self, key: Key) -> "Recording":
+        from conformance.runner import record_async
+
+        return await record_async(self._plan(key), path=self._path(key), audio_dir=self._audio_dir)
+
+    def _plan(self, key: Key) -> "AttemptPlan":
+        from conformance.runner import AttemptPlan
+
+        return AttemptPlan(
+            cell=key.cell,
+            attempt=key.attempt,
+            seed=attempt_seed(self.options.seed, key.cell, key.attempt),
+            target=key.target,
+            fault=self.options.fault if key.target.upstream is Upstream.MOCK else None,
+            clock=self.options.clock,
+        )
+
+    @property
+    def _folder_path(self) -> Path:
+        if self.folder is None:
+            raise RuntimeError("the run folder is opened before the first attempt")
+        return self.folder.path
+
+    @property
+    def _audio_dir(self) -> Path | None:
+        return self._folder_path / "audio" if self.options.keep_audio else None
+
+    def _path(self, key: Key) -> Path:
+        suffix = f"@{key.target.name}" if len(self.options.targets) > 1 else ""
+        return RunFolder(self._folder_path).recording_path(key.cell, key.attempt, rerun=key.rerun, suffix=suffix)
+
+    def _note(self, key: str, value: Any) -> None:
+        self._manifest[key] = value
+        if self.folder is not None:
+            self.folder.write_manifest(self._manifest)
+
+
+def attempt_seed(seed: int, cell: Cell, attempt: int) -> int:
+    """Return an attempt's own seed, whatever the selection, the order or the worker."""
+    identity = orjson.dumps([seed, cell.scenario, cell.values, attempt], option=orjson.OPT_SORT_KEYS)
+    return int.from_bytes(hashlib.sha256(identity).digest()[:8]) >> 1
+
+
+def _describe_target(target: Target) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "upstream": target.upstream,
+        "url": target.url,
+        "command": target.command,
+        "rules_off": target.rules_off,
+        "rules_on": target.rules_on,
+    }
