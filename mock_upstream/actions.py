@@ -1,0 +1,85 @@
+"""What a session asks its shell to do, and what the shell tells it when a connection opens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.wire.script import Fault, Script
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One frame to the client. ``text`` is UTF-8 as it goes out; ``event`` what it says, None when it says nothing readable.
+
+    A text frame unless ``binary``. ``scripted`` names the script rule that produced, altered or delayed it.
+    """
+
+    text: bytes
+    event: Mapping[str, Any] | None
+    scripted: str | None = None
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection with this code and reason."""
+
+    code: int
+    reason: str = ""
+    scripted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Reset the connection, without a closing handshake."""
+
+    scripted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpen:
+    """Stop reading and writing; the connection stays open."""
+
+    scripted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoPong:
+    """Answer no ping from now on."""
+
+    scripted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A line for the recording that never crosses the wire: ``{"mark": "withheld" | "fault" | "delayed", …}``."""
+
+    body: Mapping[str, Any]
+    scripted: str | None = None
+
+
+Action = Send | Close | Abort | HalfOpen | NoPong | Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What the shell knows when a connection opens.
+
+    ``epoch`` is the unix second that time 0 stands for, ``conn`` the number of the connection within its attempt. ``model`` and
+    ``intent`` come from the query, ``headers`` have lower-case names. ``key`` is the key the client showed (None: none), and
+    ``valid_key`` what the shell thinks of it. ``preset`` is the session that an ephemeral key was made for.
+    ``fault`` is the one named on the command line; scripts bring their own.
+    """
+
+    script: Script = field(default_factory=Script)
+    seed: int = 0
+    epoch: int = 1_790_000_000
+    conn: int = 0
+    model: str | None = None
+    intent: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    key: str | None = None
+    valid_key: bool = True
+    preset: Mapping[str, Any] | None = None
+    fault: Fault | None = None
