@@ -19,7 +19,13 @@ from conformance.wire.folding import AudioStream, KeepAudio, fold_binary, fold_e
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 
 SCHEMA: Final = 1
-_SECRET: Final = re.compile(rb"\b(?:sk|ek)[-_][A-Za-z0-9_\-*]{6,}")
+_SECRET: Final = re.compile(
+    rb"""(?: (?<! [A-Za-z0-9] ) | (?<= \\[bfnrt] ) )   # a word's start, also after an escape such as \n in JSON
+         (?: sk- | ek_ )
+         (?! [a-z]{1,15} (?: [^A-Za-z0-9_*-] | $ ) )   # a plain lower-case word makes no key: "sk-learning"
+         [A-Za-z0-9_*-]{8,}""",
+    re.VERBOSE,
+)
 
 
 class Outcome(StrEnum):
@@ -211,7 +217,12 @@ class Recorder:
     def _scrub(self, line: bytes) -> bytes:
         for secret in self._secrets:
             line = line.replace(secret, b"[secret]")
-        return _SECRET.sub(b"[secret]", line) if b"sk-" in line or b"ek_" in line else line
+        return line
+
+
+def scrub(line: bytes) -> bytes:
+    """Replace what looks like a key of the API (``sk-…``) or a client secret (``ek_…``)."""
+    return _SECRET.sub(b"[secret]", line) if b"sk-" in line or b"ek_" in line else line
 
 
 def session_format(session: Mapping[Any, Any], side: str) -> Any:
@@ -240,12 +251,13 @@ def frame_line(frame: Frame) -> bytes:
     }
     if frame.scripted is not None:
         line["scripted"] = frame.scripted
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+    return scrub(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS))
 
 
 def footer_line(footer: Footer) -> bytes:
     """Write the last line."""
-    return orjson.dumps({"end": footer.t / SECOND, **{k: v for k, v in asdict(footer).items() if k != "t"}}) + b"\n"
+    line = {"end": footer.t / SECOND, **{k: v for k, v in asdict(footer).items() if k != "t"}}
+    return scrub(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def read_frame(line: Mapping[str, Any]) -> Frame:
