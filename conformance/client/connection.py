@@ -1,0 +1,123 @@
+"""One connection of the client leg: what goes over it is recorded as it goes."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.connection import broadcast
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.protocol import State
+
+from conformance.client.python_steps import Message
+from conformance.wire.frames import Direction, Kind
+from conformance.wire.recording import Sink
+
+ABNORMAL: Final = 1006
+"""The close code that stands for a connection which ended without a closing handshake (RFC 6455 §7.1.5)."""
+
+_SECRET_WORDS: Final = ("key", "token", "secret", "auth", "password", "sig")
+
+
+class Line:
+    """An open WebSocket of the client leg. Its reader records what comes; `send` and `close` record what goes.
+
+    A frame is recorded just before it is written, and writing does not yield to the loop in between, so on both legs the
+    recording has causes before their effects.
+    """
+
+    def __init__(self, socket_: ClientConnection, conn: int, sink: Sink) -> None:
+        """Record the opening and start to listen."""
+        self.conn = conn
+        self._socket = socket_
+        self._sink = sink
+        self._close_recorded = False
+        request = socket_.request
+        sink(conn, Direction.UP, Kind.OPEN, describe_opening(request.path if request else "/", socket_.subprotocol))
+        self._reader = asyncio.create_task(self._read(), name=f"client line {conn}")
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True until either side closes."""
+        return not self._close_recorded and self._socket.state is State.OPEN
+
+    def send(self, message: Message) -> None:
+        """Write one frame: a mapping as JSON text, a string verbatim as text, bytes as a binary frame.
+
+        Like a browser's ``send`` it never blocks; what the peer does not read yet waits in memory.
+        """
+        is_binary = isinstance(message, bytes)
+        self._sink(self.conn, Direction.UP, Kind.BINARY if is_binary else Kind.TEXT, message)
+        body = orjson.dumps(message) if isinstance(message, Mapping) else message
+        broadcast((self._socket,), body, text=not is_binary)
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake; `wait_closed` waits for its end."""
+        self._record_close(Direction.UP, code, reason)
+        self._closing = asyncio.create_task(self._socket.close(code, reason), name=f"client line {self.conn} closes")
+
+    async def listen(self, until: float) -> None:
+        """Return at loop time ``until``, or when the connection is closed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await asyncio.shield(self._reader)
+
+    def abort(self) -> None:
+        """Cut the connection off without a closing handshake; over TCP by a reset."""
+        self._record_close(Direction.UP, ABNORMAL, "")
+        transport = self._socket.transport
+        raw = transport.get_extra_info("socket")
+        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    async def wait_closed(self) -> None:
+        """Return once the connection is closed and everything it carried is recorded."""
+        if self._closing is not None:
+            await self._closing
+        await asyncio.shield(self._reader)
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                message = await self._socket.recv()
+                self._sink(self.conn, Direction.DOWN, Kind.TEXT if isinstance(message, str) else Kind.BINARY, message)
+        except ConnectionClosed as closed:
+            theirs, ours = closed.rcvd, closed.sent
+            if theirs is not None and (ours is None or closed.rcvd_then_sent):
+                self._record_close(Direction.DOWN, theirs.code, theirs.reason)
+            elif ours is not None:  # we failed the connection: the peer broke WebSocket itself
+                self._record_close(Direction.UP, ours.code, ours.reason)
+            else:
+                self._record_close(Direction.DOWN, ABNORMAL, "")
+
+    def _record_close(self, direction: Direction, code: int, reason: str) -> None:
+        if not self._close_recorded:
+            self._close_recorded = True
+            self._sink(self.conn, direction, Kind.CLOSE, {"code": code, "reason": reason})
+
+
+def describe_opening(path: str, subprotocol: str | None) -> dict[str, Any]:
+    """Return what a recording keeps of a handshake: neither host nor key, and the names only of secrets in the query."""
+    parts = urlsplit(path)
+    query = {
+        name: "[secret]" if any(word in name.lower() for word in _SECRET_WORDS) else value
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    }
+    return {"path": parts.path, "query": query, "subprotocol": subprotocol}
+
+
+def describe_failure(error: BaseException) -> tuple[int | None, str]:
+    """Return the HTTP status of a refused handshake (None without one), and what happened in one line."""
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        return status, f"the handshake was refused with HTTP {status}"
+    if isinstance(error, TimeoutError):
+        return None, "no handshake within the time allowed"
+    return None, str(error) or type(error).__name__
