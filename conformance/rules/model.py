@@ -37,6 +37,10 @@ class Case:
     expected_errors: tuple[Pattern, ...] = ()
     subject: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+    """Dotted paths (globs allowed) of the fields that a pass-through gateway's target declares it changes."""
+    cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Where the rules keep the view of the recording that they share."""
     own_script: frozenset[str] = frozenset()
 
 

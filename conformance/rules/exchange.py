@@ -1,0 +1,493 @@
+"""Requests and their answers on one upstream connection: what each event up asked for, and what became of it.
+
+One pass over the events in order. The API answers in order, so an answer belongs to the oldest open request of its kind;
+an error names its request by ``event_id``, else by its code or parameter, else by order (principle 8). Responses that no
+open `response.create` explains were started by the server. The pass never raises: hostile frames hold values of any type.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from conformance.wire.durations import SECOND, Micros
+from conformance.wire.events import ga_name
+from conformance.wire.folding import AUDIO_FIELDS
+from conformance.wire.frames import Direction, Frame, Kind
+
+DEFAULT_DETECTION: Final[Mapping[str, Any]] = {"type": "server_vad"}
+"""What holds while nobody names `turn_detection`: server VAD that creates responses (ground truth §1.5)."""
+ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
+COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """An event up, and the error that refused it."""
+
+    frame: Frame
+    refused: Frame | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Update(Request):
+    """A `session.update` and the `session.updated` that answered it."""
+
+    answer: Frame | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Item(Request):
+    """A `conversation.item.create` and its confirmations (`added`, `done`, beta `created`)."""
+
+    confirmations: list[Frame] = field(default_factory=list)
+    server_id: str | None = None
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The item itself."""
+        return mapping(self.frame.data.get("item"))
+
+    @property
+    def is_output(self) -> bool:
+        """True for a function call's output."""
+        return self.body.get("type") == "function_call_output"
+
+    @property
+    def is_user(self) -> bool:
+        """True for a user message."""
+        return self.body.get("role") == "user" and self.body.get("type", "message") == "message"
+
+    @property
+    def confirmed(self) -> Frame | None:
+        """The first confirmation."""
+        return self.confirmations[0] if self.confirmations else None
+
+    @property
+    def text(self) -> str:
+        """The words of the item."""
+        return item_text(self.body)
+
+
+@dataclass(slots=True, eq=False)
+class Response:
+    """A response as the upstream told it; ``create`` is None when the server started it by itself."""
+
+    id: str
+    start: Frame
+    create: "Create | None" = None
+    end: Frame | None = None
+    frames: list[Frame] = field(default_factory=list)
+    calls: dict[str, Frame] = field(default_factory=dict)
+    default: bool = True
+
+    @property
+    def first_seq(self) -> int:
+        """Where it began to be active: with its request, else with `response.created`."""
+        return self.create.frame.seq if self.create is not None else self.start.seq
+
+    @property
+    def first_t(self) -> Micros:
+        """When it began to be active."""
+        return self.create.frame.t if self.create is not None else self.start.t
+
+    @property
+    def last(self) -> Frame:
+        """The last event of it that was really sent."""
+        return self.frames[-1] if self.frames else self.start
+
+    @property
+    def status(self) -> str:
+        """The status in `response.done`; empty while it runs."""
+        return "" if self.end is None else str(mapping(self.end.data.get("response")).get("status", "completed"))
+
+    def active_at(self, seq: int) -> bool:
+        """True from its request to its `response.done`."""
+        return self.first_seq < seq and (self.end is None or self.end.seq > seq)
+
+    def of(self, *types: str) -> list[Frame]:
+        """Return its events of these GA names."""
+        return [frame for frame in self.frames if ga_name(frame.type) in types]
+
+    @property
+    def outputs(self) -> Sequence[Mapping[str, Any]]:
+        """The items that `response.done` lists."""
+        output = mapping(self.end.data.get("response")).get("output") if self.end is not None else None
+        return [item for item in output if isinstance(item, Mapping)] if isinstance(output, list) else []
+
+
+@dataclass(slots=True, eq=False)
+class Create(Request):
+    """A `response.create` and the response it brought."""
+
+    response: Response | None = None
+
+    @property
+    def default(self) -> bool:
+        """False for an out-of-band response."""
+        return mapping(self.frame.data.get("response")).get("conversation") != "none"
+
+
+@dataclass(slots=True, eq=False)
+class Commit(Request):
+    """An audio commit, ours or (``server``) the server's own.
+
+    ``audio`` is what was appended since the last commit of anybody, ``own`` since the last of the proxy's, in bytes;
+    ``appends`` are the frames of ``audio``.
+    """
+
+    server: bool = False
+    committed: Frame | None = None
+    audio: int = 0
+    own: int = 0
+    appends: list[Frame] = field(default_factory=list)
+    timed_out: bool = False
+
+
+class Exchange:
+    """The requests of one upstream connection with their answers."""
+
+    def __init__(self, events: Sequence[Frame], settings: Sequence[Frame] = (), injects: Sequence[Frame] = ()) -> None:
+        self.updates: list[Update] = []
+        self.items: list[Item] = []
+        self.creates: list[Create] = []
+        self.commits: list[Commit] = []
+        self.responses: list[Response] = []
+        self.cancels: list[Request] = []
+        self.errors: list[tuple[Frame, Request | None]] = []
+        self.rest: list[Frame] = []
+        """Appends that no commit covered."""
+        self._requests: list[Request] = []
+        self._own = 0
+        self._timeouts: set[Any] = set()
+        self.settings = settings
+        self.injects = injects
+        for frame in events:
+            if frame.kind is Kind.TEXT:
+                (self._sent if frame.dir is Direction.UP else self._received)(frame)
+
+    # Up
+
+    def _sent(self, frame: Frame) -> None:
+        match frame.type:
+            case "input_audio_buffer.append":
+                self.rest.append(frame)
+                self._own += audio_bytes(frame)
+            case "session.update":
+                self._ask(self.updates, Update(frame))
+            case "conversation.item.create":
+                self._ask(self.items, Item(frame))
+            case "response.create":
+                self._ask(self.creates, Create(frame))
+            case "response.cancel":
+                self._ask(self.cancels, Request(frame))
+            case "input_audio_buffer.commit":
+                self._ask(self.commits, self._commit(frame, server=False))
+            case "input_audio_buffer.clear":
+                self.rest, self._own = [], 0
+            case _:
+                self._requests.append(Request(frame))
+
+    def _ask(self, requests: list[Any], request: Request) -> None:
+        requests.append(request)
+        self._requests.append(request)
+
+    def _commit(self, frame: Frame, *, server: bool) -> Commit:
+        appends, own = self.rest, self._own
+        self.rest = []
+        if not server:
+            self._own = 0
+        return Commit(frame, server=server, audio=sum(map(audio_bytes, appends)), own=own, appends=appends)
+
+    # Down
+
+    def _received(self, frame: Frame) -> None:
+        match ga_name(frame.type):
+            case "session.updated":
+                for update in self.updates:
+                    if update.answer is None and update.refused is None:
+                        update.answer = frame
+                        break
+            case "error":
+                self._refuse(frame)
+            case "input_audio_buffer.committed":
+                self._committed(frame)
+            case "input_audio_buffer.timeout_triggered":
+                self._timeouts.add(frame.data.get("item_id"))
+            case "response.created":
+                self._started(frame)
+            case "response.done":
+                self._ended(frame)
+            case "conversation.item.added" | "conversation.item.done":
+                self._confirm(frame)
+            case name if name.startswith("response."):
+                self._note(frame)
+            case _:
+                pass
+
+    def _committed(self, frame: Frame) -> None:
+        for commit in self.commits:
+            if not commit.server and commit.committed is None and commit.refused is None:
+                commit.committed = frame
+                return
+        commit = self._commit(frame, server=True)
+        commit.committed = frame
+        commit.timed_out = frame.data.get("item_id") in self._timeouts
+        self.commits.append(commit)
+
+    def _started(self, frame: Frame) -> None:
+        response = Response(_response_id(frame), frame, frames=[frame])
+        self.responses.append(response)
+        out_of_band = _is_out_of_band(frame)
+        for create in self.creates:
+            if create.response is None and create.refused is None and create.default is not (out_of_band is True):
+                create.response, response.create, response.default = response, create, create.default
+                return
+        response.default = out_of_band is not True
+
+    def _ended(self, frame: Frame) -> None:
+        response = self._response_of(frame)
+        response.frames.append(frame)
+        response.end = response.end or frame
+        for item in response.outputs:
+            self._note_call(response, item, frame)
+
+    def _note(self, frame: Frame) -> None:
+        response = self._response_of(frame)
+        response.frames.append(frame)
+        if ga_name(frame.type) == "response.function_call_arguments.done":
+            call = frame.data.get("call_id")
+            if isinstance(call, str):
+                response.calls.setdefault(call, frame)
+        self._note_call(response, mapping(frame.data.get("item")), frame)
+
+    def _note_call(self, response: Response, item: Mapping[str, Any], frame: Frame) -> None:
+        call = item.get("call_id")
+        if item.get("type") == "function_call" and isinstance(call, str):
+            response.calls.setdefault(call, frame)
+
+    def _response_of(self, frame: Frame) -> Response:
+        """Return the response an event belongs to; one whose `response.created` was withheld begins with this event."""
+        wanted = _response_id(frame)
+        for response in reversed(self.responses):
+            if response.id == wanted and wanted:
+                return response
+        running = [response for response in self.responses if response.end is None]
+        if running:
+            return running[-1]
+        response = Response(wanted, frame)
+        for create in self.creates:
+            if create.response is None and create.refused is None:
+                create.response, response.create, response.default = response, create, create.default
+                break
+        self.responses.append(response)
+        return response
+
+    def _confirm(self, frame: Frame) -> None:
+        body = mapping(frame.data.get("item"))
+        id_ = body.get("id")
+        known = next((item for item in self.items if item.server_id is not None and item.server_id == id_), None)
+        open_ = (item for item in self.items if not item.confirmations and item.refused is None)
+        item = known or next((item for item in open_ if _is_same(item.body, body)), None)
+        if item is not None:
+            item.confirmations.append(frame)
+            item.server_id = item.server_id or (id_ if isinstance(id_, str) else None)
+            return
+        running = [response for response in self.responses if response.end is None]
+        if running and (body.get("role") == "assistant" or body.get("type") == "function_call"):
+            running[-1].frames.append(frame)
+            self._note_call(running[-1], body, frame)
+
+    def _refuse(self, frame: Frame) -> None:
+        request = self._culprit(frame)
+        self.errors.append((frame, request))
+        if request is not None and request.refused is None:
+            request.refused = frame
+
+    def _culprit(self, frame: Frame) -> Request | None:
+        error = mapping(frame.data.get("error"))
+        named = error.get("event_id")
+        if named is not None:
+            return next((r for r in self._requests if r.frame.data.get("event_id") == named), None)
+        code, param = error.get("code"), error.get("param")
+        if code == ACTIVE_RESPONSE:
+            return self._refused_create()
+        if code == COMMIT_EMPTY:
+            return self._refused_commit()
+        top = param.partition(".")[0].partition("[")[0] if isinstance(param, str) else None
+        match top:
+            case "session":
+                return _oldest(u for u in self.updates if u.answer is None)
+            case "item":
+                return _oldest(i for i in self.items if not i.confirmations)
+            case "response":
+                return _oldest(c for c in self.creates if c.response is None)
+            case _:
+                pass
+        if isinstance(code, str) and code.startswith("response_cancel"):
+            return _oldest(self.cancels)
+        waiting: list[Request] = [u for u in self.updates if u.answer is None]
+        if error.get("type") == "server_error":
+            return _oldest(waiting)
+        waiting += [i for i in self.items if not i.confirmations]
+        waiting += [c for c in self.creates if c.response is None]
+        waiting += [c for c in self.commits if c.committed is None]
+        waiting += [r for r in self._requests if type(r) is Request]
+        return _oldest(sorted(waiting, key=lambda request: request.frame.seq))
+
+    def _refused_create(self) -> Create | None:
+        """Return the create that met an active response.
+
+        When none is open, the response that seemed to answer the last one was the server's own and met it.
+        """
+        open_ = [create for create in self.creates if create.response is None and create.refused is None]
+        if open_:
+            return open_[0]
+        for create in reversed(self.creates):
+            response = create.response
+            if response is not None and response.end is None and create.default:
+                create.response = response.create = None
+                return create
+        return None
+
+    def _refused_commit(self) -> Commit | None:
+        """Return the commit that found the buffer empty; the answer it seemed to have was for the server's own commit."""
+        for commit in self.commits:
+            if not commit.server and commit.committed is None and commit.refused is None:
+                return commit
+        for commit in reversed(self.commits):
+            if not commit.server and commit.refused is None:
+                return commit
+        return None
+
+    # Questions
+
+    @cached_property
+    def conversation(self) -> list[Response]:
+        """The responses of the default conversation."""
+        return [response for response in self.responses if response.default]
+
+    def active(self, seq: int) -> Response | None:
+        """Return the response of the default conversation that is active just before the event ``seq``."""
+        for response in reversed(self.conversation):
+            if response.active_at(seq):
+                return response
+        return None
+
+    def active_during(self, t: Micros, until: Micros) -> Response | None:
+        """Return the first response of the default conversation that was active at any time between ``t`` and ``until``."""
+        for response in self.conversation:
+            if response.first_t <= until and (response.end is None or response.end.t > t):
+                return response
+        return None
+
+    def idle_due(self, t: Micros, patience: Micros) -> Micros | None:
+        """Return when ``patience`` from ``t`` is over, started again at the end of each response that is active meanwhile.
+
+        None when such a response never ends: then nothing is ever due.
+        """
+        due = t + patience
+        for response in self.conversation:
+            if response.first_t > due:
+                continue
+            if response.end is None:
+                return None
+            if response.end.t >= t:
+                due = max(due, response.end.t + patience)
+        return due
+
+    @cached_property
+    def _detections(self) -> list[tuple[int, Any]]:
+        found: list[tuple[int, Any]] = []
+        for update in self.updates:
+            named = turn_detection(mapping(update.frame.data.get("session")))
+            if update.refused is None and named is not _UNNAMED:
+                found.append((update.frame.seq, named))
+        return found
+
+    def detection(self, seq: int) -> Mapping[str, Any] | None:
+        """Return the turn detection that the last accepted update before ``seq`` asked for; None when it is off."""
+        last: Any = DEFAULT_DETECTION
+        for at, value in self._detections:
+            if at < seq:
+                last = value
+        return last if isinstance(last, Mapping) and last.get("type") != "none" else None
+
+    def creates_responses(self, seq: int) -> bool:
+        """True when the server answers by itself the turns it detects."""
+        detection = self.detection(seq)
+        return detection is not None and detection.get("create_response") is not False
+
+
+_UNNAMED: Final = object()
+
+
+def turn_detection(session: Mapping[str, Any]) -> Any:
+    """Return what a session object says of turn detection, in either dialect; `_UNNAMED` when it says nothing."""
+    nested = mapping(mapping(session.get("audio")).get("input"))
+    if "turn_detection" in nested:
+        return nested["turn_detection"]
+    return session.get("turn_detection", _UNNAMED)
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return the value if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def text_of(part: Any) -> str:
+    """Return the words of a content part: its text, else its transcript."""
+    part = mapping(part)
+    words = part.get("text")
+    if not isinstance(words, str):
+        words = part.get("transcript")
+    return words if isinstance(words, str) else ""
+
+
+def item_text(item: Mapping[str, Any]) -> str:
+    """Return the words of an item, its parts joined."""
+    content = item.get("content")
+    return "".join(text_of(part) for part in content) if isinstance(content, list) else ""
+
+
+def audio_bytes(frame: Frame) -> int:
+    """Return how many bytes of audio an event carries; 0 for unreadable base64."""
+    folded = frame.data.get(AUDIO_FIELDS.get(frame.type, "")) if frame.kind is Kind.TEXT else frame.data
+    size = mapping(folded).get("bytes", 0)
+    return size if isinstance(size, int) else 0
+
+
+def duration(size: int, rate: int, width: int = 2) -> Micros:
+    """Return how long ``size`` bytes last."""
+    return size * SECOND // (rate * width)
+
+
+def _response_id(frame: Frame) -> str:
+    id_ = frame.data.get("response_id")
+    if id_ is None:
+        id_ = mapping(frame.data.get("response")).get("id")
+    return id_ if isinstance(id_, str) else ""
+
+
+def _is_out_of_band(frame: Frame) -> bool | None:
+    response = mapping(frame.data.get("response"))
+    if "conversation_id" not in response:
+        return None
+    return response["conversation_id"] is None
+
+
+def _is_same(sent: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    """Tell whether a confirmed item is the one sent: by id, else by type, role or call_id, and content."""
+    if sent.get("id") is not None:
+        return bool(sent["id"] == seen.get("id"))
+    if sent.get("type", "message") != seen.get("type", "message"):
+        return False
+    if sent.get("type") == "function_call_output":
+        return seen.get("call_id") in (None, sent.get("call_id"))
+    if sent.get("role") != seen.get("role"):
+        return False
+    return not seen.get("content") or item_text(sent) == item_text(seen)
+
+
+def _oldest(requests: Iterable[Request]) -> Request | None:
+    return next((request for request in requests if request.refused is None), None)

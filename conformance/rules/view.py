@@ -1,0 +1,288 @@
+"""The indexed view of a recording that all rules share: connections, which upstream belongs to which client, who left when.
+
+It is built once per `Case`. A `Link` is one upstream connection with the client connection it serves. Its frames end where
+the client left, for after that only the rules named for the close apply (principle 6); these read `Link.late`.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from conformance.rules.exchange import Exchange
+from conformance.rules.model import Case, Finding
+from conformance.wire.durations import MILLISECOND, Micros
+from conformance.wire.events import BETA_OF_GA, GA_OF_BETA
+from conformance.wire.frames import Direction, Frame, Kind, Leg
+
+CROSSING: Final = 50 * MILLISECOND
+"""On the real clock an event up may have crossed an event down this long before it (principle 5)."""
+
+
+class Conn:
+    """One connection of a leg."""
+
+    def __init__(self, leg: Leg, number: int) -> None:
+        self.leg = leg
+        self.number = number
+        self.opened: Frame | None = None
+        self.closed: Frame | None = None
+        self.events: list[Frame] = []
+        self.marks: list[Frame] = []
+
+    def add(self, frame: Frame) -> None:
+        """Take the next frame of this connection."""
+        if frame.kind is Kind.OPEN:
+            self.opened = self.opened or frame
+        elif frame.kind is Kind.CLOSE:
+            self.closed = self.closed or frame
+        elif frame.kind is Kind.MARK:
+            self.marks.append(frame)
+        else:
+            self.events.append(frame)
+
+    @cached_property
+    def up(self) -> list[Frame]:
+        """Events up, in order."""
+        return [frame for frame in self.events if frame.dir is Direction.UP]
+
+    @cached_property
+    def down(self) -> list[Frame]:
+        """Events down, in order."""
+        return [frame for frame in self.events if frame.dir is Direction.DOWN]
+
+    @cached_property
+    def left(self) -> Frame | None:
+        """The close, if the client's side closed first."""
+        return self.closed if self.closed is not None and self.closed.dir is Direction.UP else None
+
+    @cached_property
+    def start(self) -> Micros:
+        """When its first frame was."""
+        firsts = [self.opened, *self.events[:1], *self.marks[:1], self.closed]
+        return min((frame.t for frame in firsts if frame is not None), default=0)
+
+    @property
+    def refused(self) -> bool:
+        """True when the handshake was answered by a status instead of an upgrade."""
+        return self.opened is not None and self.opened.data.get("status") not in (None, 101)
+
+    def of(self, *types: str, direction: Direction = Direction.DOWN) -> list[Frame]:
+        """Return the events of these types in one direction."""
+        frames = self.down if direction is Direction.DOWN else self.up
+        return [frame for frame in frames if frame.type in types]
+
+    def horizon(self, end: Micros) -> Micros:
+        """Return the last instant at which anything could still be seen here."""
+        return end if self.closed is None else self.closed.t
+
+
+class Link:
+    """One upstream connection and the client connection it serves (None without a proxy)."""
+
+    def __init__(self, upstream: Conn, client: Conn | None, case: Case, *, real: bool) -> None:
+        self.upstream = upstream
+        self.client = client
+        self.case = case
+        self.crossing = CROSSING if real else 0
+
+    @cached_property
+    def left(self) -> Frame | None:
+        """The frame with which the client left."""
+        if self.client is not None:
+            return self.client.left
+        return self.upstream.left
+
+    @cached_property
+    def events(self) -> list[Frame]:
+        """Events of the upstream leg in both directions until the client left."""
+        left = self.left
+        return [frame for frame in self.upstream.events if left is None or frame.seq < left.seq]
+
+    @cached_property
+    def up(self) -> list[Frame]:
+        """Events up the upstream leg until the client left."""
+        return [frame for frame in self.events if frame.dir is Direction.UP]
+
+    @cached_property
+    def down(self) -> list[Frame]:
+        """Events down the upstream leg until the client left."""
+        return [frame for frame in self.events if frame.dir is Direction.DOWN]
+
+    @cached_property
+    def late(self) -> list[Frame]:
+        """Events up the upstream leg after the client left."""
+        left = self.left
+        return [] if left is None else [frame for frame in self.upstream.up if frame.seq > left.seq]
+
+    @cached_property
+    def by_type(self) -> Mapping[str, list[Frame]]:
+        """Events of the upstream leg by GA name."""
+        index: dict[str, list[Frame]] = {}
+        for frame in self.events:
+            index.setdefault(GA_OF_BETA.get(frame.type, frame.type), []).append(frame)
+        return index
+
+    def of(self, *types: str) -> list[Frame]:
+        """Return the upstream leg's events of these GA names, in order."""
+        if len(types) == 1:
+            return self.by_type.get(types[0], [])
+        return sorted((frame for name in types for frame in self.by_type.get(name, [])), key=lambda frame: frame.seq)
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """Requests and their answers: updates, items, creates, responses, commits."""
+        return Exchange(self.events, settings=self.settings_frames, injects=self.client_texts("InjectUserMessage"))
+
+    @cached_property
+    def ready(self) -> Frame | None:
+        """The first `session.updated`."""
+        return next(iter(self.of("session.updated")), None)
+
+    @cached_property
+    def created(self) -> Frame | None:
+        """The first `session.created`."""
+        return next(iter(self.of("session.created")), None)
+
+    @cached_property
+    def horizon(self) -> Micros:
+        """The last instant at which the upstream leg could still carry something up."""
+        ends = [self.case.recording.end, self.upstream.horizon(self.case.recording.end)]
+        if self.client is not None:
+            ends.append(self.client.horizon(self.case.recording.end))
+        return min(ends)
+
+    @cached_property
+    def client_horizon(self) -> Micros:
+        """The last instant at which the client could still be told something."""
+        end = self.case.recording.end
+        return end if self.client is None else self.client.horizon(end)
+
+    def client_texts(self, *types: str) -> list[Frame]:
+        """Return the client's text messages of these types, in order."""
+        return [] if self.client is None else [f for f in self.client.up if f.type in types and f.kind is Kind.TEXT]
+
+    def shown(self, *types: str) -> list[Frame]:
+        """Return what the client was sent of these types, in order."""
+        return [] if self.client is None else [f for f in self.client.down if f.type in types]
+
+    @cached_property
+    def settings_frames(self) -> list[Frame]:
+        """The client's `Settings`, in order."""
+        return self.client_texts("Settings")
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """The first `Settings`; empty without one."""
+        return self.settings_frames[0].data if self.settings_frames else {}
+
+    @cached_property
+    def is_beta(self) -> bool:
+        """True when the upstream speaks the beta dialect."""
+        return is_beta(self.upstream)
+
+
+class View:
+    """A recording, indexed."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.recording = case.recording
+        self.real = case.recording.header.clock == "real"
+        self.crossing = CROSSING if self.real else 0
+        self._conns: dict[tuple[Leg, int], Conn] = {}
+        for frame in case.recording.frames:
+            key = (frame.leg, frame.conn)
+            conn = self._conns.get(key)
+            if conn is None:
+                conn = self._conns[key] = Conn(frame.leg, frame.conn)
+            conn.add(frame)
+        self.clients = [conn for (leg, _), conn in self._conns.items() if leg is Leg.CLIENT]
+        self.upstreams = [conn for (leg, _), conn in self._conns.items() if leg is Leg.UPSTREAM]
+
+    @cached_property
+    def is_realtime(self) -> bool:
+        """True when the client leg speaks Realtime."""
+        return self.recording.header.speaks == "realtime"
+
+    @cached_property
+    def driven(self) -> bool:
+        """True when our own driver plays the client, as a scenario tells it: then the client is not the subject."""
+        return any(mark.type == "step" for conn in self.clients for mark in conn.marks)
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """Every upstream connection that was opened, with its client."""
+        if not self.case.subject or not self.upstreams:
+            conns = self.upstreams or (self.clients if self.is_realtime else [])
+            return [Link(conn, None, self.case, real=self.real) for conn in conns]
+        return [Link(conn, self._client_of(conn), self.case, real=self.real) for conn in self.upstreams]
+
+    @cached_property
+    def unlinked(self) -> list[Conn]:
+        """Client connections for which no upstream connection was ever seen."""
+        served = {link.client.number for link in self.links if link.client is not None}
+        return [conn for conn in self.clients if conn.number not in served]
+
+    def _client_of(self, upstream: Conn) -> Conn | None:
+        """Return the client that an upstream connection serves.
+
+        Recordings number both legs by arrival. The client is the one that was there, had not left and had the fewest
+        upstream connections so far; of several, the one that spoke last before.
+        """
+        start = upstream.start
+        taken = self._taken
+        there = [c for c in self.clients if c.start <= start + CROSSING and (c.closed is None or c.closed.t >= start)]
+        there = there or [c for c in self.clients if c.start <= start + CROSSING]
+        if not there:
+            return None
+        fewest = min(taken.get(c.number, 0) for c in there)
+        best = max((c for c in there if taken.get(c.number, 0) == fewest), key=lambda c: _spoke_last(c, start))
+        taken[best.number] = taken.get(best.number, 0) + 1
+        return best
+
+    @cached_property
+    def _taken(self) -> dict[int, int]:
+        return {}
+
+
+def _spoke_last(conn: Conn, t: Micros) -> Micros:
+    return max((frame.t for frame in conn.up if frame.t <= t), default=conn.start)
+
+
+def view(case: Case) -> View:
+    """Return the case's view, built at the first call."""
+    found = case.cache.get("view")
+    if not isinstance(found, View):
+        found = case.cache["view"] = View(case)
+    return found
+
+
+def is_beta(conn: Conn) -> bool:
+    """Tell from the server's own words whether a connection speaks the beta dialect."""
+    for frame in conn.down:
+        if frame.type in GA_OF_BETA or frame.type.startswith("transcription_session."):
+            return frame.type != "conversation.item.created" or "object" in _item(frame)
+        if frame.type in BETA_OF_GA:
+            return False
+        session = frame.data.get("session") if frame.type in ("session.created", "session.updated") else None
+        if isinstance(session, Mapping) and session:
+            return "modalities" in session or "input_audio_format" in session
+    return False
+
+
+def _item(frame: Frame) -> Mapping[str, Any]:
+    item = frame.data.get("item")
+    return item if isinstance(item, Mapping) else {}
+
+
+def once_per_cause(findings: Iterable[Finding]) -> list[Finding]:
+    """Keep the first finding of each cause (principle 2)."""
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        first.setdefault(finding.cause, finding)
+    return list(first.values())
+
+
+def find(frame: Frame, message: str, cause: str | None = None, **rest: Any) -> Finding:
+    """Make a finding of the frame that breaks the rule; its type is the cause unless another is given."""
+    return Finding(cause=cause or frame.type or frame.kind, message=message, t=frame.t, event=frame.seq, **rest)
