@@ -8,6 +8,7 @@
     0.150 client   up   text "no JSON"                    # a text frame that is no JSON object
     0.160 upstream#1 down close 1001 "bye"                # connection 1 of the leg; `open {...}` likewise
     0.170 client   up   mark wait-timeout {"index": 2}
+    0.180 upstream down mark withheld @slow {"event": {"type": "session.updated"}}
     0.500 end died {"log": ["Segmentation fault"]}
 
 Times are seconds. ``@id`` names the script rule that produced, altered or withheld the frame; ``#`` after a blank starts a
@@ -84,6 +85,9 @@ class _Builder:
         self._now = _micros(match["t"])
         leg, conn, direction = Leg(match["leg"]), int(match["conn"] or 0), Direction(match["dir"])
         word, rest, scripted = match["word"], match["rest"] or "", None
+        if word == "mark":
+            name, _, rest = rest.partition(" ")
+            word = f"mark {name}"
         if found := _SCRIPTED.match(rest):
             scripted, rest = found[1], rest[found.end() :]
         kind, body = self._body(leg, conn, direction, word, rest)
@@ -100,9 +104,8 @@ class _Builder:
             case "close":
                 code, _, reason = rest.partition(" ")
                 return Kind.CLOSE, {"code": int(code or 1000), "reason": orjson.loads(reason or '""')}
-            case "mark":
-                name, _, fields = rest.partition(" ")
-                return Kind.MARK, {"mark": name, **orjson.loads(fields or "{}")}
+            case _ if word.startswith("mark "):
+                return Kind.MARK, {"mark": word.removeprefix("mark "), **orjson.loads(rest or "{}")}
             case _:
                 return Kind.TEXT, {"type": word, **self._fields(leg, conn, direction, word, rest)}
 

@@ -17,13 +17,14 @@ EVERY_FORM = """
     0.150 client   up   text "no JSON # here"
     0.160 upstream#1 down close 1001 "bye"
     0.170 client   up   mark wait-timeout {"index": 2}
+    0.180 upstream down mark withheld @slow {"event": {"type": "session.updated"}}
     0.500 end died {"log": ["Segmentation fault"]}
 """
 
 
 def test_a_timeline_holds_every_kind_of_frame():
     recording = parse_timeline(EVERY_FORM)
-    settings, error, audio, append, json, odd, text, close, mark = recording.frames
+    settings, error, audio, append, json, odd, text, close, mark, withheld = recording.frames
     assert (recording.header.scenario, recording.header.clock) == ("text/turn", "real")
     assert (settings.leg, settings.dir, settings.kind, settings.type) == (Leg.CLIENT, Direction.UP, Kind.TEXT, "Settings")
     assert (error.t, error.scripted, error.data["error"]["type"]) == (10_000, "server-error", "server_error")
@@ -35,6 +36,7 @@ def test_a_timeline_holds_every_kind_of_frame():
     assert text.data["raw"] == "no JSON # here"
     assert (close.conn, close.kind, dict(close.data)) == (1, Kind.CLOSE, {"code": 1001, "reason": "bye"})
     assert (mark.kind, mark.type, dict(mark.data)) == (Kind.MARK, "wait-timeout", {"index": 2})
+    assert (withheld.type, withheld.scripted, withheld.data["event"]["type"]) == ("withheld", "slow", "session.updated")
     assert recording.footer is not None
     assert (recording.end, recording.footer.outcome, recording.footer.log) == (
         SECOND // 2,

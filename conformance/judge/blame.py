@@ -1,0 +1,258 @@
+"""Blame: who broke a failing check, reasoned from what both legs show.
+
+An error is blamed on its origin: a ``server_error`` on the upstream, an ``invalid_request_error`` on whoever sent the event
+it answers (by ``event_id``, else by what the error is about, else by order). What the subject did is the subject's, unless
+the upstream set it off itself. What never came is the fault of the one who owed it: of the upstream if a fault or mutant
+withheld its part or it left a request unanswered, else of the subject. What the scenario's own script does belongs to the
+scenario: a subject has to cope with it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from conformance.judge.words import error_parts
+from conformance.verdicts import Blame
+from conformance.wire.durations import SECOND, Micros
+from conformance.wire.events import CLIENT_EVENTS, SERVER_EVENTS
+from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.index import Index
+from conformance.wire.patterns import Pattern, pattern_type
+
+_FORWARDING: Final[Micros] = 2 * SECOND
+"""An error at the client without the upstream's words belongs to an upstream end at most this long before."""
+
+_PATIENCE: Final[Micros] = SECOND
+"""A request upstream that is this old without an answer is owed one."""
+
+_ANSWERS: Final = {
+    "session.update": ("session.updated",),
+    "conversation.item.create": ("conversation.item.added", "conversation.item.done", "conversation.item.created"),
+    "response.create": ("response.created",),
+    "input_audio_buffer.commit": ("input_audio_buffer.committed",),
+    "response.created": ("response.done",),
+}
+"""What the upstream owes after an event, any one of these."""
+
+_SOURCES: Final = {
+    "SettingsApplied": ("session.updated",),
+    "ConversationText": (
+        "response.output_text.done",
+        "response.output_audio_transcript.done",
+        "response.text.done",
+        "response.audio_transcript.done",
+        "response.done",
+    ),
+    "AgentStartedSpeaking": ("response.output_audio.delta", "response.output_text.delta", "response.audio.delta"),
+    "AgentAudioDone": ("response.done",),
+    "FunctionCallRequest": ("response.function_call_arguments.done",),
+    "UserStartedSpeaking": ("input_audio_buffer.speech_started",),
+    "UtteranceEnd": ("input_audio_buffer.speech_stopped",),
+    "Transcript": (
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.completed",
+    ),
+    "binary": ("response.output_audio.delta", "response.audio.delta"),
+}
+"""The upstream events that a proxy makes each message of: one of them seen, the message is the proxy's to send."""
+
+_ABOUT: Final = (
+    ("conversation_already_has_active_response", "response.create"),
+    ("input_audio_buffer_commit", "input_audio_buffer.commit"),
+    ("response_cancel", "response.cancel"),
+    ("item_create", "conversation.item.create"),
+    ("item_delete", "conversation.item.delete"),
+    ("item_retrieve", "conversation.item.retrieve"),
+    ("item_truncate", "conversation.item.truncate"),
+    ("session.", "session.update"),
+    ("item.", "conversation.item.create"),
+    ("response.", "response.create"),
+)
+"""Beginnings of an error's code or param, and the client event such an error answers (ground truth §3.2)."""
+
+_INFRASTRUCTURE: Final = frozenset({"invalid_api_key", "insufficient_quota", "rate_limit_exceeded", "account_deactivated"})
+_EXPIRY: Final = "session_expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What blame is reasoned from. ``subject`` is False when the driver speaks to the upstream directly."""
+
+    index: Index
+    own_script: frozenset[str]
+    subject: bool = True
+
+    @property
+    def _sender(self) -> Blame:
+        """Who sends what goes up."""
+        return Blame.PROXY if self.subject else Blame.CLIENT
+
+    def of_seen(self, frame: Frame) -> Blame:
+        """Return who is to blame for a frame that should not have been there."""
+        if frame.leg is Leg.CLIENT and frame.dir is Direction.UP:
+            return Blame.CLIENT
+        if frame.leg is Leg.UPSTREAM and frame.dir is Direction.UP:
+            return self._sender
+        if error_parts(frame.data) is not None:
+            return self._of_error_at_client(frame) if frame.leg is Leg.CLIENT else self.of_upstream_error(frame)
+        if frame.leg is Leg.UPSTREAM or not self.subject:
+            return Blame.UPSTREAM
+        if frame.kind is Kind.CLOSE:
+            return self._of_end_at_client(frame) or Blame.PROXY
+        trigger = _last(self._downs(), frame)
+        return Blame.UPSTREAM if trigger is not None and self._is_deviant(trigger) else Blame.PROXY
+
+    def of_missing(self, leg: Leg, pattern: Pattern, origin: Micros, deadline: Micros) -> Blame:
+        """Return who is to blame for what did not come between ``origin`` and ``deadline``."""
+        type_ = pattern_type(pattern)
+        if not self.subject:
+            return Blame.CLIENT if type_ in CLIENT_EVENTS else Blame.UPSTREAM
+        if leg is Leg.CLIENT and self._has_source(type_, origin, deadline):
+            return Blame.PROXY
+        if self._deviated(deadline):
+            return Blame.UPSTREAM
+        failed = [frame for frame in self._failures() if frame.t <= deadline and frame.scripted not in self.own_script]
+        if failed:
+            return self._of_failure(failed[-1])
+        if self._owes(deadline):
+            return Blame.UPSTREAM
+        return Blame.UPSTREAM if leg is Leg.UPSTREAM and type_ in SERVER_EVENTS - CLIENT_EVENTS else Blame.PROXY
+
+    def of_no_connection(self) -> Blame:
+        """Return who is to blame for a client that could not connect."""
+        return Blame.UPSTREAM if not self.subject or self._refusals() else Blame.PROXY
+
+    def is_refusal_asked_for(self) -> bool:
+        """Tell whether the scenario's own script refused the handshake upstream, which a proxy may pass on."""
+        header = self.index.recording.header
+        return bool(self._refusals()) and header.fault is None and header.mutant is None
+
+    def _refusals(self) -> list[Frame]:
+        return [frame for frame in self.index.others(Leg.UPSTREAM, Kind.OPEN) if "status" in frame.data]
+
+    def of_upstream_error(self, error: Frame) -> Blame:
+        """Return who is to blame for an ``error`` event, or for a failed response."""
+        name, _ = error_parts(error.data) or (None, None)
+        if error.scripted is not None:
+            return Blame.UPSTREAM
+        if name in _INFRASTRUCTURE:
+            return Blame.HARNESS
+        details = error.data.get("error")
+        if not isinstance(details, dict):
+            return Blame.UPSTREAM
+        if details.get("type") != "invalid_request_error" or name == _EXPIRY:
+            return Blame.UPSTREAM
+        offender = self._offender(error, details)
+        if offender is None:
+            return Blame.UPSTREAM
+        if not self.subject or self._is_forwarded(offender):
+            return Blame.CLIENT
+        return Blame.PROXY
+
+    def _offender(self, error: Frame, details: dict[str, Any]) -> Frame | None:
+        ups = [
+            frame
+            for frame in self.index.frames
+            if frame.seq < error.seq
+            and (frame.leg, frame.conn, frame.dir) == (error.leg, error.conn, Direction.UP)
+            and frame.is_event
+        ]
+        named = details.get("event_id")
+        if named is not None:
+            for frame in ups:
+                if frame.data.get("event_id") == named:
+                    return frame
+        about = f"{details.get('code')} {details.get('param')}".split()
+        for prefix, type_ in _ABOUT:
+            if any(word.startswith(prefix) for word in about):
+                return next((frame for frame in reversed(ups) if frame.type == type_), None)
+        return ups[-1] if ups else None
+
+    def _is_forwarded(self, offender: Frame) -> bool:
+        """Tell whether a gateway passed on what its client had sent."""
+        sent = self.index.texts(Leg.CLIENT, offender.type)
+        return any(frame.data == offender.data and frame.seq < offender.seq for frame in sent)
+
+    def _of_error_at_client(self, frame: Frame) -> Blame:
+        if not self.subject:
+            return self.of_upstream_error(frame)
+        said = " ".join(str(part) for part in error_parts(frame.data) or ())
+        before = [failure for failure in self._failures() if failure.seq < frame.seq]
+        for failure in reversed(before):
+            if _text(failure) and _text(failure) in said:
+                return self._of_failure(failure)
+        recent = [failure for failure in before if frame.t - failure.t <= _FORWARDING]
+        if recent:
+            return self._of_failure(recent[-1])
+        return Blame.CLIENT if self._answers_client_mistake(frame) else Blame.PROXY
+
+    def _of_end_at_client(self, frame: Frame) -> Blame | None:
+        before = [failure for failure in self._failures() if failure.seq < frame.seq]
+        return self._of_failure(before[-1]) if before else None
+
+    def _answers_client_mistake(self, frame: Frame) -> bool:
+        known = {"Settings", "InjectUserMessage", "FunctionCallResponse", "KeepAlive"}
+        sent = (f for f in self.index.frames if f.leg is Leg.CLIENT and f.dir is Direction.UP and f.is_event)
+        last = _last(sent, frame)
+        return last is not None and last.kind is Kind.TEXT and last.type not in known and frame.t - last.t <= _FORWARDING
+
+    def _of_failure(self, failure: Frame) -> Blame:
+        return self.of_upstream_error(failure) if failure.kind is Kind.TEXT else Blame.UPSTREAM
+
+    def _failures(self) -> Iterator[Frame]:
+        """Yield how the upstream failed: errors, failed responses, its closes and refused handshakes."""
+        for frame in self.index.frames:
+            if frame.leg is not Leg.UPSTREAM:
+                continue
+            closed = frame.kind is Kind.CLOSE and frame.dir is Direction.DOWN
+            refused = frame.kind is Kind.OPEN and "status" in frame.data
+            if closed or refused or (frame.kind is Kind.TEXT and error_parts(frame.data) is not None):
+                yield frame
+
+    def _downs(self) -> Iterable[Frame]:
+        return (f for f in self.index.frames if f.leg is Leg.UPSTREAM and f.dir is Direction.DOWN)
+
+    def _is_deviant(self, frame: Frame) -> bool:
+        """Tell whether a fault or a mutant had a hand in it, which the scenario itself did not ask for."""
+        return frame.scripted is not None and frame.scripted not in self.own_script
+
+    def _deviated(self, deadline: Micros) -> bool:
+        return any(
+            self._is_deviant(frame) for frame in self.index.frames if frame.leg is Leg.UPSTREAM and frame.t <= deadline
+        )
+
+    def _has_source(self, type_: str, origin: Micros, deadline: Micros) -> bool:
+        """Tell whether the upstream gave what a message at the client is made of."""
+        if type_ == "Error":
+            return any(origin - SECOND <= failure.t <= deadline for failure in self._failures())
+        sources = self.index.texts(Leg.UPSTREAM, *_SOURCES.get(type_, ()))
+        return any(origin - SECOND <= frame.t <= deadline for frame in sources)
+
+    def _owes(self, deadline: Micros) -> bool:
+        """Tell whether the upstream left something unanswered that the scenario's own script did not withhold."""
+        if any(mark.scripted in self.own_script for mark in self.index.marks("withheld")):
+            return False
+        for asked, answers in _ANSWERS.items():
+            requests = [frame for frame in self.index.texts(Leg.UPSTREAM, asked) if frame.t + _PATIENCE <= deadline]
+            if not requests or requests[-1].scripted in self.own_script:
+                continue
+            given = self.index.texts(Leg.UPSTREAM, *answers)
+            if not any(frame.seq > requests[-1].seq and frame.t <= deadline for frame in given):
+                return True
+        return False
+
+
+def _last(frames: Iterable[Frame], before: Frame) -> Frame | None:
+    found = None
+    for frame in frames:
+        if frame.seq >= before.seq:
+            break
+        found = frame
+    return found
+
+
+def _text(failure: Frame) -> str:
+    if failure.kind is not Kind.TEXT:
+        return str(failure.data.get("reason") or "")
+    name, text = error_parts(failure.data) or (None, None)
+    return str(text or name or "")
