@@ -1,0 +1,314 @@
+"""One connection: asyncio's callbacks around the sans-I/O protocol of ``websockets``, with no task of its own.
+
+``websockets.server.ServerProtocol`` does the framing and both handshakes. This class moves bytes, keeps timers (opening,
+closing, pings) and offers what a mock needs and a server library has not: many frames in one write, plain HTTP beside
+the upgrade, a reset, a half-open peer, unanswered pings. Everything happens inside a callback, so the order of events is
+the order of bytes, and a virtual clock sees no hidden step.
+"""
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from websockets.extensions.permessage_deflate import enable_server_permessage_deflate
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from mock_upstream.http import HttpRequest, read_request
+
+LOG: Final = logging.getLogger("mock_upstream")
+
+MAX_FRAME: Final = 64 * 2**20
+"""Bytes: an append of 15 MiB (ground truth §5.1) is 20 MiB once encoded, and hostile clients send more."""
+PING_EVERY: Final = 20.26
+"""Seconds (a live probe of 70 s idle, 2026-09-18); the payload has four bytes."""
+OPENING: Final = 10.0
+CLOSING: Final = 10.0
+STOPPING: Final = 1.0
+"""Seconds a peer has to finish a handshake before the connection is dropped; less when the server stops."""
+_WRITE_HIGH: Final = 2**20
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a connection ended: 1006 without a closing handshake, 1005 when the client gave no code."""
+
+    code: int
+    reason: str
+    by_client: bool
+
+
+class Listener(Protocol):
+    """Who hears what an accepted connection brings."""
+
+    def message(self, frame: str | bytes) -> None:
+        """Take a whole message: text or binary."""
+
+    def closed(self, ending: Ending) -> None:
+        """Learn, once, that the connection ended other than by our own `close` or `abort`."""
+
+
+class _Framing(ServerProtocol):
+    """The protocol, which can be told to leave pings unanswered and needs no subprotocol."""
+
+    answers_pings = True
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Choose ``realtime`` if it is offered: a browser offers it beside its key."""
+        return next((name for name in subprotocols if name == "realtime"), None)
+
+    def send_frame(self, frame: Frame) -> None:
+        """Queue a frame, unless it is a pong that is not to be sent."""
+        if self.answers_pings or frame.opcode is not Opcode.PONG:
+            super().send_frame(frame)
+
+
+class Connection(asyncio.Protocol):
+    """A client's connection, from the first byte to the last."""
+
+    def __init__(
+        self,
+        on_request: "Callable[[Connection, HttpRequest], None]",
+        on_lost: "Callable[[Connection], None]",
+        *,
+        deflate: bool = False,
+    ) -> None:
+        self._on_request = on_request
+        self._on_lost = on_lost
+        self._framing = _Framing(
+            extensions=enable_server_permessage_deflate(None) if deflate else None,
+            max_size=MAX_FRAME,
+            logger=LOG,
+        )
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+        self._listener: Listener | None = None
+        self._upgrade: Request | None = None
+        self._early: bytearray | None = bytearray()
+        self._parts: list[bytes] = []
+        self._parts_are_text = True
+        self._ended = False
+        self._silent = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._pings = 0
+        self._pongs = 0
+
+    # What the server asks for
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can still be sent."""
+        return self._framing.state is State.OPEN and not self._ended and not self._transport.is_closing()
+
+    def respond(self, response: bytes) -> None:
+        """Answer with plain HTTP and hang up."""
+        self._stop_timer()
+        self._transport.write(response)
+        self._transport.close()
+
+    def accept(self, listener_of: Callable[[str | None], Listener]) -> Listener | None:
+        """Answer the upgrade; return the listener made for the chosen subprotocol, None if the handshake was no good."""
+        if self._upgrade is None or self._transport.is_closing():
+            return None
+        response = self._framing.accept(self._upgrade)
+        self._framing.send_response(response)
+        self._stop_timer()
+        if self._framing.state is not State.OPEN:
+            self.flush()
+            self._close_soon()
+            return None
+        self._listener = listener_of(self._framing.subprotocol)
+        self._timer = self._loop.call_later(PING_EVERY, self._ping)
+        return self._listener
+
+    def wait(self, seconds: float, then: Callable[[], None]) -> None:
+        """Let the opening handshake take this much longer."""
+        self._stop_timer()
+        self._timer = self._loop.call_later(seconds, then)
+
+    def send(self, payload: bytes, *, binary: bool = False) -> None:
+        """Queue one frame; `flush` writes all that is queued at once."""
+        if self.is_open:
+            (self._framing.send_binary if binary else self._framing.send_text)(payload)
+
+    def flush(self) -> None:
+        """Write what is queued, in one write."""
+        queued = self._framing.data_to_send()
+        if not queued or self._transport.is_closing():
+            return
+        ends = not queued[-1]
+        self._transport.write(queued[0] if len(queued) == 1 else b"".join(queued))
+        if ends:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake."""
+        if self.is_open:
+            self._ended = True
+            self._framing.send_close(code, reason)
+            self.flush()
+            self._close_soon()
+
+    def abort(self) -> None:
+        """Reset the connection: TCP sends RST, a Unix socket just ends."""
+        self._ended = True
+        self._stop_timer()
+        end: socket.socket | None = self._transport.get_extra_info("socket")
+        if end is not None and end.family != socket.AF_UNIX:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
+
+    def hang_up(self) -> None:
+        """Drop a handshake under way and a half-open peer at once; give a closing handshake a moment."""
+        self._stop_timer()
+        if self._silent or self._listener is None:
+            self._transport.abort()
+        else:
+            self._timer = self._loop.call_later(STOPPING, self._transport.abort)
+
+    def go_silent(self) -> None:
+        """Read and write no more, but keep the connection."""
+        self._ended = self._silent = True
+        self._stop_timer()
+        self._transport.pause_reading()
+
+    def ignore_pings(self) -> None:
+        """Answer no ping from now on."""
+        self._framing.answers_pings = False
+
+    # What asyncio tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the time that the opening handshake may take."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what create_server makes)
+        self._transport = transport
+        transport.set_write_buffer_limits(_WRITE_HIGH)
+        self._timer = self._loop.call_later(OPENING, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: HTTP first, then frames; answers to all frames of one read leave in one write."""
+        if self._early is not None:
+            self._early += data
+            if not self._read_http(self._early):
+                return
+        else:
+            self._framing.receive_data(data)
+        for event in self._framing.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+            elif isinstance(event, Request):
+                self._upgrade = event
+                self._on_request(self, HttpRequest.of_upgrade(event))
+        if self._framing.close_expected() and not self._ended:
+            self._end_by_peer()
+        self.flush()
+
+    def eof_received(self) -> None:
+        """Take the client's end of stream; the transport closes itself after it."""
+        if self._early is None:
+            self._framing.receive_eof()
+            self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
+        """Tell the listener, unless the closing handshake or we ourselves have."""
+        self._stop_timer()
+        if not self._ended:
+            self._end(Ending(CloseCode.ABNORMAL_CLOSURE, "", by_client=True))
+        self._on_lost(self)
+
+    def pause_writing(self) -> None:
+        """Hear no more from a client that does not read."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Hear the client again."""
+        if not self._silent:
+            self._transport.resume_reading()
+
+    # Inside
+
+    def _read_http(self, early: bytearray) -> bool:
+        """Hand a plain request over once it is whole; True when the bytes were given to the framing instead."""
+        if early.startswith(b"GET "):
+            self._early = None
+            self._framing.receive_data(bytes(early))
+            return True
+        request = read_request(bytes(early))
+        if request is not None:
+            early.clear()
+            self._on_request(self, request)
+        return False
+
+    def _take(self, frame: Frame) -> None:
+        match frame.opcode:
+            case Opcode.TEXT | Opcode.BINARY | Opcode.CONT:
+                if frame.opcode is not Opcode.CONT:
+                    self._parts_are_text = frame.opcode is Opcode.TEXT
+                self._parts.append(bytes(frame.data))
+                if frame.fin:
+                    message, self._parts = b"".join(self._parts), []
+                    self._deliver(message)
+            case Opcode.PONG:
+                self._pongs = self._pings
+            case _:
+                pass
+
+    def _deliver(self, message: bytes) -> None:
+        if self._listener is None or self._ended:
+            return
+        if not self._parts_are_text:
+            self._listener.message(message)
+            return
+        try:
+            text = message.decode()
+        except UnicodeDecodeError as error:
+            self._framing.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+        else:
+            self._listener.message(text)
+
+    def _ping(self) -> None:
+        if not self.is_open:
+            return
+        if self._pongs != self._pings:
+            self._framing.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+            self._end_by_peer()
+            self.flush()
+            return
+        self._pings += 1
+        self._framing.send_ping(struct.pack(">I", self._pings))
+        self.flush()
+        self._timer = self._loop.call_later(PING_EVERY, self._ping)
+
+    def _end_by_peer(self) -> None:
+        """The closing handshake began, by the client's close frame or because it broke the protocol."""
+        received, sent = self._framing.close_rcvd, self._framing.close_sent
+        if received is not None:
+            self._end(Ending(received.code, received.reason, by_client=True))
+        elif sent is not None:
+            self._end(Ending(sent.code, sent.reason, by_client=False))
+        self._close_soon()
+
+    def _end(self, ending: Ending) -> None:
+        self._ended = True
+        if self._listener is not None:
+            self._listener.closed(ending)
+
+    def _close_soon(self) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_later(CLOSING, self._transport.abort)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

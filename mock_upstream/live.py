@@ -1,0 +1,155 @@
+"""A session on a connection: frames and the time go in, actions are carried out, both are recorded.
+
+The pure session decides; this decides nothing. All frames of one step leave in one write. The timer is the session's own
+deadline, and a step is never earlier than the deadline that caused it, whatever a float second made of it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from conformance.wire.durations import SECOND, Micros
+from conformance.wire.frames import Direction, Kind
+from conformance.wire.recording import Sink
+from mock_upstream.actions import Abort, Action, Close, HalfOpen, Mark, NoPong, Send
+from mock_upstream.connection import Connection, Ending
+
+LOG: Final = logging.getLogger("mock_upstream")
+_ABNORMAL: Final = 1006
+_INTERNAL_ERROR: Final = 1011
+
+
+class Core(Protocol):
+    """What a session is to its shell; `mock_upstream.session.Session` is one."""
+
+    def open(self, now: Micros) -> Sequence[Action]:
+        """Begin."""
+
+    def receive(self, frame: str | bytes, now: Micros) -> Sequence[Action]:
+        """Take a client's message."""
+
+    def wake(self, now: Micros) -> Sequence[Action]:
+        """Do what has become due."""
+
+    def deadline(self) -> Micros | None:
+        """Tell when something becomes due."""
+
+    def closed(self, now: Micros) -> None:
+        """Learn that the client is gone."""
+
+
+class Live:
+    """One session that a client talks to."""
+
+    def __init__(
+        self,
+        core: Core,
+        connection: Connection,
+        *,
+        conn: int,
+        now: Callable[[], Micros],
+        sink: Sink | None,
+        on_end: Callable[["Live", Exception | None], None],
+    ) -> None:
+        self._core = core
+        self._connection = connection
+        self._conn = conn
+        self._now = now
+        self._sink = sink
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: Micros | None = None
+        self._over = False
+
+    def start(self) -> None:
+        """Let the session speak first."""
+        self._step(lambda now: self._core.open(now))
+
+    def message(self, frame: str | bytes) -> None:
+        """Give the session a client's message."""
+        if self._sink is not None:
+            self._sink(self._conn, Direction.UP, Kind.TEXT if isinstance(frame, str) else Kind.BINARY, frame)
+        self._step(lambda now: self._core.receive(frame, now))
+
+    def closed(self, ending: Ending) -> None:
+        """Record how the connection ended, and tell the session."""
+        self._record_close(Direction.UP if ending.by_client else Direction.DOWN, ending.code, ending.reason)
+        self._core.closed(self._now())
+        self._finish()
+
+    def stop(self, code: int = 1001, reason: str = "") -> None:
+        """Close from outside: the server goes away."""
+        if not self._over:
+            self._close(Close(code, reason))
+
+    def _step(self, step: Callable[[Micros], Sequence[Action]], at: Micros | None = None) -> None:
+        now = self._now()
+        try:
+            for action in step(now if at is None else max(now, at)):
+                self._carry_out(action)
+        except Exception as error:  # a session that raises is our bug; the client must not wait for ever
+            LOG.exception("the session failed; please report it with this recording")
+            self._close(Close(_INTERNAL_ERROR, "the mock failed; its log says how"), error)
+        self._connection.flush()
+        if not self._over:
+            self._schedule()
+
+    def _carry_out(self, action: Action) -> None:
+        if self._over:
+            return
+        match action:
+            case Send(text, event, scripted, binary):
+                self._connection.send(text, binary=binary)
+                if self._sink is not None:
+                    body: str | bytes | Mapping[str, Any] = text if binary or event is None else event
+                    self._sink(self._conn, Direction.DOWN, Kind.BINARY if binary else Kind.TEXT, body, scripted)
+            case Mark(body, scripted):
+                if self._sink is not None:
+                    self._sink(self._conn, Direction.DOWN, Kind.MARK, body, scripted)
+            case Close():
+                self._close(action)
+            case Abort(scripted):
+                self._connection.flush()
+                self._record_close(Direction.DOWN, _ABNORMAL, "", scripted)
+                self._connection.abort()
+                self._finish()
+            case HalfOpen():
+                self._connection.flush()
+                self._connection.go_silent()
+                self._finish()
+            case NoPong():
+                self._connection.ignore_pings()
+
+    def _close(self, close: Close, error: Exception | None = None) -> None:
+        self._record_close(Direction.DOWN, close.code, close.reason, close.scripted)
+        self._connection.close(close.code, close.reason)
+        self._finish(error)
+
+    def _record_close(self, direction: Direction, code: int, reason: str, scripted: str | None = None) -> None:
+        if self._sink is not None:
+            self._sink(self._conn, direction, Kind.CLOSE, {"code": code, "reason": reason}, scripted)
+
+    def _finish(self, error: Exception | None = None) -> None:
+        if not self._over:
+            self._over = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self._on_end(self, error)
+
+    def _schedule(self) -> None:
+        due = self._core.deadline()
+        if due == self._due:
+            return
+        self._due = due
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            wait = max(0, due - self._now()) / SECOND
+            self._timer = self._loop.call_at(self._loop.time() + wait, self._wake, due)
+
+    def _wake(self, due: Micros) -> None:
+        self._due = self._timer = None
+        self._step(self._core.wake, due)
