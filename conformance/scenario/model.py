@@ -154,6 +154,29 @@ class Cell:
         return "-".join(label_value(value) for value in self.values.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One file, read. ``matrix`` holds each key's labels, in order; ``cell_list`` is never empty."""
+
+    path: Path
+    matrix: Mapping[str, tuple[Any, ...]]
+    cell_list: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """The scenario's path below its root."""
+        return self.cell_list[0].scenario
+
+    @property
+    def flow(self) -> str:
+        """What the scenario exercises."""
+        return self.cell_list[0].flow
+
+    def cells(self) -> list[Cell]:
+        """Return every combination of the matrix values, in the order of the file."""
+        return list(self.cell_list)
+
+
 def label_value(value: Any) -> str:
     """Write a matrix value for a node id."""
     if value is None:

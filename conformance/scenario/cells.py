@@ -1,0 +1,105 @@
+"""Cells: one choice of matrix values, filled into the document, with the way back to where each value stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Final
+
+from conformance.scenario.grammar import FILLED
+from conformance.scenario.variables import REFERENCE, Resolve, Unfillable, fill
+from conformance.scenario.yaml_source import Path
+
+MAX_CELLS: Final = 500
+
+
+def choices(matrix: Mapping[str, Any]) -> list[dict[str, tuple[Any, Any]]]:
+    """Return every combination as name → (label, value); labels are the values themselves unless the matrix names them."""
+    columns = [[(name, pair) for pair in _labelled(values)] for name, values in matrix.items()]
+    return [dict(row) for row in product(*columns)]
+
+
+def _labelled(values: Any) -> list[tuple[Any, Any]]:
+    return list(values.items()) if isinstance(values, Mapping) else [(value, value) for value in values]
+
+
+@dataclass(slots=True)
+class Filled:
+    """A document with its references filled in. ``origin`` maps paths in ``data`` to paths in the file."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    origin: dict[Path, Path] = field(default_factory=dict)
+    undefined: list[tuple[Path, str]] = field(default_factory=list)
+    """References nothing defines, as (path in the file, name)."""
+    broken: list[tuple[Path, str]] = field(default_factory=list)
+    """References that cannot stand where they stand, as (path in the file, sentence)."""
+
+    def source(self, path: Path) -> tuple[Path, bool]:
+        """Return where a path comes from in the file, and whether that is exact (else: the reference that brought it)."""
+        if path[:1] and path[0] not in FILLED:
+            return path, True
+        tail: Path = ()
+        while path and path not in self.origin:
+            path, tail = path[:-1], path[-1:]
+        return self.origin.get(path, ()), not tail
+
+
+def fill_document(document: Mapping[str, Any], resolve: Resolve, saved: frozenset[str]) -> Filled:
+    """Fill in the references of a cell; those to ``saved`` names stay for the driver."""
+    filler = _Filler(resolve, saved)
+    for key, value in document.items():
+        filler.filled.origin[key,] = (key,)
+        filler.filled.data[key] = filler.fill(value, (key,), (key,)) if key in FILLED else value
+    return filler.filled
+
+
+class _Filler:
+    def __init__(self, resolve: Resolve, saved: frozenset[str]) -> None:
+        self._resolve = resolve
+        self._saved = saved
+        self.filled = Filled()
+
+    def fill(self, value: Any, path: Path, source: Path) -> Any:
+        """Return the filled value, which will stand at ``path`` and comes from ``source``."""
+        self.filled.origin[path] = source
+        if isinstance(value, Mapping):
+            return {key: self.fill(each, (*path, key), (*source, key)) for key, each in value.items()}
+        if isinstance(value, list):
+            return self._fill_list(value, path, source)
+        if isinstance(value, str) and "${" in value:
+            return self._fill_text(value, source)
+        return value
+
+    def _fill_list(self, value: list[Any], path: Path, source: Path) -> list[Any]:
+        filled: list[Any] = []
+        for index, each in enumerate(value):
+            one = self.fill(each, (*path, len(filled)), (*source, index))
+            if isinstance(one, list) and isinstance(each, str) and _holds_parts(path):
+                for part in one:
+                    self.filled.origin[*path, len(filled)] = (*source, index)
+                    filled.append(part)
+            else:
+                filled.append(one)
+        return filled
+
+    def _fill_text(self, text: str, source: Path) -> Any:
+        names = {name.partition(".")[0] for name in REFERENCE.findall(text)}
+        if names & self._saved:
+            return text
+        try:
+            return fill(text, self._resolve)
+        except KeyError as error:
+            self.filled.undefined.append((source, str(error.args[0])))
+        except Unfillable as error:
+            self.filled.broken.append((source, str(error)))
+        return text
+
+
+def _holds_parts(path: Path) -> bool:
+    """Tell whether a list at this path holds parts (steps, rules, replies …): a list filled in there is spliced."""
+    match path:
+        case (_,) | ("upstream", "rules") | ("mutants", _, "rules"):
+            return True
+        case ("upstream", "rules", _, "reply") | ("mutants", _, "rules", _, "reply"):
+            return True
+        case _:
+            return False

@@ -1,0 +1,135 @@
+"""The ``upstream:`` mapping and the rules of mutants, read into a `Script`."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from conformance.scenario import grammar
+from conformance.scenario.context import Context
+from conformance.scenario.mistakes import did_you_mean
+from conformance.scenario.structure import read_part
+from conformance.scenario.vocabulary import REALTIME, check_pattern, check_reply
+from conformance.scenario.yaml_source import Path
+from conformance.wire.durations import parse_duration
+from conformance.wire.script import FAULTS, Fault, Reply, Script, ScriptRule
+from mock_upstream.profiles import KNOBS, PROFILES, read_knobs
+
+_SETUP_SCOPES: Final = frozenset({"session", "handshake"})
+
+
+class ScriptReader:
+    """Reads rules in the dialect of the script they belong to."""
+
+    def __init__(self, context: Context, dialect: str = "ga") -> None:
+        """Take what rules are read with."""
+        self._context = context
+        self._report = context.report
+        self._dialect = dialect
+
+    def rules(self, rules: Any, path: Path, prefix: str) -> tuple[ScriptRule, ...]:
+        """Read all rules whose shape is right; ``prefix`` and a number name those without an id."""
+        read: list[ScriptRule] = []
+        for index, raw in enumerate(rules if isinstance(rules, list) else []):
+            part = read_part(grammar.RulePart, raw)
+            if part is not None:
+                read.append(self._rule(part, (*path, index), f"{prefix}{index + 1}"))
+        ids = [rule.id for rule in read]
+        for index, rule in enumerate(read):
+            if rule.id in ids[:index]:
+                self._report((*path, index, "id"), f"the id {rule.id!r} stands twice")
+        return tuple(read)
+
+    def _rule(self, part: grammar.RulePart, path: Path, name: str) -> ScriptRule:
+        at = part.at
+        if part.when is None and at is None:
+            if part.fault is not None and part.fault.name in FAULTS and FAULTS[part.fault.name].scope in _SETUP_SCOPES:
+                at = 0
+            else:
+                self._report(path, "a rule needs `when` or `at`")
+        elif part.when is not None and at is not None:
+            self._report((*path, "at"), "a rule has `when` or `at`, not both", key=True)
+        if part.reply is None and part.fault is None and part.delay == 0:
+            self._report(path, "a rule needs `reply`, `delay` or `fault`")
+        if part.when is not None:
+            for inner, sentence in check_pattern(part.when, REALTIME):
+                self._report((*path, "when", *inner), sentence)
+        reply = None
+        if part.reply is not None:
+            reply = tuple(self._reply(event, (*path, "reply", index)) for index, event in enumerate(part.reply))
+        return ScriptRule(
+            id=part.id or name,
+            when=part.when,
+            at=at,
+            delay=part.delay,
+            times=part.times,
+            reply=reply,
+            fault=self._fault(part.fault, part, (*path, "fault")) if part.fault is not None else None,
+            probability=part.probability,
+            conn=part.conn,
+        )
+
+    def _reply(self, event: Any, path: Path) -> Reply:
+        raw = isinstance(event, Mapping) and event.get("raw") is True
+        if raw:
+            event = {key: value for key, value in event.items() if key != "raw"}
+        for inner, sentence in check_reply(event, raw=raw, dialect=self._dialect):
+            self._report((*path, *inner), sentence)
+        return Reply({"type": event} if isinstance(event, str) else event, raw)
+
+    def _fault(self, fault: grammar.FaultPart, rule: grammar.RulePart, path: Path) -> Fault:
+        params = dict(fault.model_extra or {})
+        spec = FAULTS.get(fault.name)
+        if spec is None:
+            self._report(path, f"unknown fault {fault.name!r}{did_you_mean(fault.name, FAULTS)}")
+            return Fault(fault.name, params)
+        if spec.scope == "event" and rule.when is None:
+            self._report(path, f"the fault {fault.name!r} acts on an event; name it with `when`")
+        for key, value in params.items():
+            if key not in spec.params:
+                hint = did_you_mean(key, spec.params)
+                self._report((*path, key), f"{fault.name} has no parameter {key!r}{hint}", key=True)
+            else:
+                self._parameter(spec.params[key], value, (*path, key))
+        return Fault(fault.name, params)
+
+    def _parameter(self, default: Any, value: Any, path: Path) -> None:
+        """Check a parameter against its default: durations are text with a unit, numbers are numbers."""
+        if isinstance(default, int):
+            if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+                self._report(path, f"expected a positive whole number, not {value!r}")
+        elif not isinstance(value, str):
+            self._report(path, f"expected text such as {default!r}, not {value!r}")
+        elif default:
+            try:
+                parse_duration(value)
+            except ValueError as error:
+                self._report(path, str(error))
+
+    def script(self, upstream: Any, path: Path = ("upstream",)) -> Script:
+        """Read an ``upstream:`` mapping."""
+        if not isinstance(upstream, Mapping):
+            return Script()
+        read = self.rules(upstream.get("rules"), (*path, "rules"), "rule-")
+        part = read_part(grammar.UpstreamPart, {key: value for key, value in upstream.items() if key != "rules"})
+        if part is None:
+            return Script(rules=read)
+        settings = dict(part.model_extra or {})
+        if part.profile not in PROFILES:
+            self._report((*path, "profile"), f"unknown profile {part.profile!r}{did_you_mean(part.profile, PROFILES)}")
+        for key, value in settings.items():
+            if key not in KNOBS:
+                known = {*KNOBS, *grammar.UpstreamPart.model_fields}
+                self._report((*path, key), f"unknown key {key!r}{did_you_mean(key, known)}", key=True)
+                continue
+            try:
+                read_knobs({key: value})
+            except ValueError as error:
+                self._report((*path, key), str(error))
+        return Script(profile=part.profile, rules=read, settings=settings)
+
+
+def dialect_of(upstream: Any) -> str:
+    """Return the dialect an ``upstream:`` mapping asks for."""
+    if not isinstance(upstream, Mapping):
+        return "ga"
+    profile = PROFILES.get(str(upstream.get("profile")))
+    return "beta" if upstream.get("dialect") == "beta" or (profile is not None and profile.beta) else "ga"
