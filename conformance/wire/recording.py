@@ -112,8 +112,12 @@ class Recorder:
         keep_audio: KeepAudio | None = None,
         secrets: tuple[str, ...] = (),
         stream: BinaryIO | None = None,
+        keep_frames: bool = True,
     ) -> None:
-        """Start a recording; ``now`` gives the microseconds since the attempt's start."""
+        """Start a recording; ``now`` gives the microseconds since the attempt's start.
+
+        With ``keep_frames`` False only the stream and the listeners get the frames, so that hours cost no memory.
+        """
         self.header = header
         self.frames: list[Frame] = []
         self.footer: Footer | None = None
@@ -123,6 +127,8 @@ class Recorder:
         self._keep_audio = keep_audio
         self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= 6)
         self._stream = stream
+        self._keep_frames = keep_frames
+        self._count = 0
         self._audio: dict[tuple[Leg, int, Direction], AudioStream] = {}
         if stream is not None:
             stream.write(header_line(header))
@@ -163,8 +169,10 @@ class Recorder:
         scripted: str | None,
     ) -> None:
         type_, data = self._read(leg, conn, direction, kind, body)
-        frame = Frame(len(self.frames), self._now(), leg, conn, direction, kind, type_, data, scripted)
-        self.frames.append(frame)
+        frame = Frame(self._count, self._now(), leg, conn, direction, kind, type_, data, scripted)
+        self._count += 1
+        if self._keep_frames:
+            self.frames.append(frame)
         if self._stream is not None:
             self._stream.write(self._scrub(frame_line(frame)))
         for listener in self.listeners:
