@@ -1,1 +1,1 @@
-"""Our own correct proxy: the default subject, and the yardstick."""
+"""Our own correct proxy, from voice-agent clients to the Realtime API: the yardstick and the default subject."""

@@ -70,7 +70,8 @@ def voice_agent_format(audio: Any, default: AudioFormat = PCM_24K) -> AudioForma
     encoding = _VOICE_AGENT.get(str(audio.get("encoding")), default.encoding)
     rate = audio.get("sample_rate")
     valid = isinstance(rate, int) and not isinstance(rate, bool) and rate > 0
-    return AudioFormat(encoding, rate if valid and isinstance(rate, int) else default.rate)
+    assumed = default.rate if encoding is default.encoding else 24_000 if encoding is Encoding.PCM16 else 8_000
+    return AudioFormat(encoding, rate if valid and isinstance(rate, int) else assumed)
 
 
 def _ulaw_table() -> Samples:
