@@ -1,0 +1,151 @@
+"""The attempts' wire logs as data for the page's script: payloads that differ in nothing but ids are kept once.
+
+An attempt is ``{name, verdict, …, ids, events}``; an event is ``[seq, last, t, end, leg, dir, kind, name, shape, ids,
+count, ms, scripted, conn]``: times in ms, ``name`` and ``shape`` as indices into the shared tables, and ``ids`` as indices
+into the attempt's ids, which fill the shape's gaps in order. 240 attempts fit into 300 KB so; spelt out they take 3 MB.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from conformance.results import AttemptResult
+from conformance.verdicts import CheckResult, Verdict
+from conformance.wire.durations import MILLISECOND
+
+from ..evidence import broken, first_failure
+from ..library import Library
+from ..story import Line, tell, title
+from ..tally import BROKEN
+from ..text import clip, label_of, printable
+
+GAP: Final = "\ue000"
+"""Stands for an id in a shape; a private character that `printable` text never needs."""
+BUDGET: Final = 300_000
+_ID: Final = re.compile(r"\b(?:event|sess|item|resp|call|conv|msg|part|req|rs|fc)_[A-Za-z0-9]{6,}")
+
+
+def address(attempt: AttemptResult) -> str:
+    """Return what follows ``#attempt/`` in the attempt's link: scenario, matrix values, number, target and rerun."""
+    label = "-".join(
+        str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+        for value in attempt.cell.values()
+    )
+    rerun = f".r{attempt.rerun}" if attempt.rerun else ""
+    return f"{attempt.scenario}/{label or 'default'}/{attempt.attempt}{rerun}@{attempt.target}"
+
+
+def link(attempt: AttemptResult, event: int | None = None) -> str:
+    """Return the link to an attempt on the page, or to one of its events."""
+    return f"#attempt/{quote(printable(address(attempt)))}" + (f"/e{event}" if event is not None else "")
+
+
+class Details:
+    """Collects attempts until the budget of bytes is spent."""
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        """Start without any."""
+        self._left = budget
+        self._names: dict[str, int] = {}
+        self._shapes: dict[str, int] = {}
+        self.attempts: dict[str, Any] = {}
+
+    def add(self, attempt: AttemptResult, library: Library) -> bool:
+        """Add an attempt with its wire log; False when there is no room left. An attempt without a recording has no log."""
+        key = printable(address(attempt))
+        if key in self.attempts:
+            return True
+        if self._left <= 0:
+            return False
+        recording = library.of(attempt)
+        lines = tell(recording) if recording is not None else ()
+        ids: dict[str, int] = {}
+        before = sum(map(len, self._shapes))
+        made = {
+            "name": printable(attempt.scenario),
+            "cell": printable(label_of(attempt.cell)),
+            "n": attempt.attempt,
+            "target": printable(attempt.target),
+            "seed": attempt.seed,
+            "verdict": attempt.verdict.value,
+            "known": printable(attempt.known or ""),
+            "message": printable(clip(attempt.message, 500)),
+            "recording": quote(printable(attempt.recording or "")),
+            "ms": round(attempt.duration_s * 1000, 3),
+            "checks": [_check(check) for check in broken(attempt)[:12]],
+            "windows": _windows(attempt),
+            "events": [self._event(line, ids) for line in lines],
+        }
+        made["ids"] = list(ids)
+        self.attempts[key] = made
+        self._left -= len(orjson.dumps(made)) + sum(map(len, self._shapes)) - before
+        return True
+
+    def data(self) -> dict[str, Any]:
+        """Return everything collected."""
+        return {"names": list(self._names), "shapes": list(self._shapes), "attempts": self.attempts}
+
+    def _event(self, line: Line, ids: dict[str, int]) -> list[Any]:
+        payload = line.payload.replace(GAP, "")
+        used = [ids.setdefault(found, len(ids)) for found in _ID.findall(payload)]
+        shape = _ID.sub(GAP, payload)
+        return [
+            line.seq,
+            line.last,
+            _ms(line.t),
+            _ms(line.end),
+            0 if line.leg == "client" else 1,
+            0 if line.dir == "up" else 1,
+            line.kind.value,
+            self._names.setdefault(clip(printable(title(line)), 160), len(self._names)),
+            self._shapes.setdefault(shape, len(self._shapes)),
+            used,
+            line.count,
+            line.ms,
+            printable(line.scripted or ""),
+            line.conn,
+        ]
+
+
+def _check(check: CheckResult) -> list[Any]:
+    return [
+        printable(check.id),
+        check.verdict.value,
+        check.blame.value if check.blame is not None else "",
+        printable(clip(check.message, 400)),
+        None if check.t is None else _ms(check.t),
+        check.event,
+    ]
+
+
+def _windows(attempt: AttemptResult) -> list[list[Any]]:
+    """Return the windows to shade: those of checks that did not pass, else those of all, at most six."""
+    first = first_failure(attempt)
+    told = [check for check in attempt.checks if check.windows]
+    told.sort(key=lambda check: (check is not first, check.verdict is Verdict.PASS))
+    return [
+        [printable(check.id), check.verdict.value, [[_ms(start), _ms(end)] for start, end in check.windows[:8]]]
+        for check in told[:6]
+    ]
+
+
+def _ms(t: int) -> float:
+    value = t / MILLISECOND
+    return int(value) if value == int(value) else value
+
+
+def choose(attempts: Sequence[AttemptResult], first: Iterable[AttemptResult]) -> list[AttemptResult]:
+    """Return the order in which attempts get a place: ``first``, then failures, then a pass of each cell, and so on."""
+    passes: dict[tuple[str, ...], int] = {}
+    ranked: list[tuple[int, int, AttemptResult]] = []
+    for index, attempt in enumerate(attempts):
+        if attempt.verdict in BROKEN or attempt.verdict is Verdict.ERROR:
+            ranked.append((0, index, attempt))
+        else:
+            nth = passes[attempt.cell_key] = passes.get(attempt.cell_key, 0) + 1
+            ranked.append((nth, index, attempt))
+    ranked.sort(key=lambda row: row[:2])
+    return [*first, *(attempt for _, _, attempt in ranked)]
