@@ -5,14 +5,9 @@ The wheel carries the package as ``conformance_reports``, because ``reports`` is
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import reports
+from typing import Any
 
 
-def load_reports() -> "type[reports]":
-    """Import the reports package under the name it has here."""
-    name = "conformance_reports" if find_spec("conformance_reports") else "reports"
-    package: Any = import_module(name)
-    return package
+def load_reports() -> Any:
+    """Import the reports package (`reports.write`, `reports.summary`, `reports.Progress`) under the name it has here."""
+    return import_module("conformance_reports" if find_spec("conformance_reports") else "reports")

@@ -1,10 +1,10 @@
 """Replay: the upstream side of a recorded session, served again; pure, for the same shell as the faithful session.
 
-Theory. A recorded connection is a row of *turns*: what the client sent, and what the upstream sent after it with its gaps.
-A turn's answers are due when the client has sent that turn's events again, each gap counted from the last of them. Ids
-that the client chose (items, events, calls) are bound to the new ones and replaced in every answer. Audio counts by its duration:
-a recorded run of appends is there as soon as as much audio has come, in whatever chunks. Lenient, unforeseen client events
-are passed over and marked; strict, they end the replay with a close that names both events.
+Theory. A recorded connection is a row of *turns*: what the client sent, and what the upstream sent after it with its
+gaps. A turn's answers are due when the client has sent that turn's events again, each gap counted from the last of them.
+Ids that the client chose (items, events, calls) are bound to the new ones and replaced in every answer. Audio counts by
+its duration: a recorded run of appends is there as soon as as much audio has come, in whatever chunks. Lenient,
+unforeseen client events are passed over and marked; strict, they end the replay with a close that names both events.
 """
 
 from base64 import b64encode

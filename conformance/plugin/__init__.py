@@ -1,11 +1,12 @@
 """The pytest door: scenarios are files, attempts are items, verdicts are outcomes."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import pytest_asyncio
 
 from conformance.plugin.items import AttemptItem, ScenarioFile, ScenarioItem
 from conformance.plugin.options import add_options, read_options, suggest_flow
@@ -13,10 +14,11 @@ from conformance.plugin.options import add_options, read_options, suggest_flow
 if TYPE_CHECKING:
     from conformance.plugin.controller import Controller
     from conformance.plugin.run import Run
+    from mock_upstream.fixture import RememberingMock
 
-_RUN: Final = pytest.StashKey["Run"]()
-_CONTROLLER: Final = pytest.StashKey["Controller"]()
-_LIBRARY: Final = pytest.StashKey[Path]()
+_RUN: Final[pytest.StashKey["Run"]] = pytest.StashKey()
+_CONTROLLER: Final[pytest.StashKey["Controller"]] = pytest.StashKey()
+_LIBRARY: Final[pytest.StashKey[Path]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -119,7 +121,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if isinstance(item, AttemptItem) and (call.when == "call" or (call.when == "setup" and call.excinfo is not None)):
         from conformance.results import attempt_to_json
 
-        result = item.result or item.run.without_recording(item, call)
+        result = item.result or item.run.without_recording(item, str(call.excinfo.value) if call.excinfo else "not run")
         outcome.get_result().conformance = attempt_to_json(result)  # type: ignore[attr-defined]
 
 
@@ -142,3 +144,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if run.options.is_real and reporter is not None and not hasattr(session.config, "workerinput"):
         reporter.write_line(run.real_api_line())
+
+
+@pytest_asyncio.fixture
+async def mock_upstream() -> AsyncIterator["RememberingMock"]:
+    """A faithful Realtime server on a free port of 127.0.0.1; see `mock_upstream.fixture`."""
+    from mock_upstream.fixture import RememberingMock
+
+    async with RememberingMock() as mock:
+        yield mock

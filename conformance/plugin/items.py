@@ -21,7 +21,7 @@ class HarnessError(Exception):
     """The harness or the infrastructure failed, so that nothing can be said of the subject."""
 
 
-class ConformanceFailure(AssertionError):
+class ConformanceError(AssertionError):
     """An attempt whose checks say fail; the message holds a line per failing check."""
 
 
@@ -73,7 +73,7 @@ class ScenarioItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show sentences for what the harness found, tracebacks only for what it did not expect."""
-        if isinstance(excinfo.value, ConformanceFailure | HarnessError):
+        if isinstance(excinfo.value, ConformanceError | HarnessError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -125,7 +125,7 @@ class AttemptItem(ScenarioItem):
         elif result.verdict is not Verdict.PASS:
             if result.known is not None:
                 pytest.xfail(f"known: {result.known}")
-            raise ConformanceFailure(describe(result, Verdict.FAIL, Verdict.BLOCKED, Verdict.NOT_OBSERVED)) from None
+            raise ConformanceError(describe(result, Verdict.FAIL, Verdict.BLOCKED, Verdict.NOT_OBSERVED)) from None
 
 
 class ProofItem(ScenarioItem):
@@ -141,11 +141,11 @@ class ProofItem(ScenarioItem):
         """Run the mutants and the spoiling.
 
         Raises:
-            ConformanceFailure: a check that nothing can break, or a mutant that broke other checks than it says.
+            ConformanceError: a check that nothing can break, or a mutant that broke other checks than it says.
         """
         problems = self.run.prove(self.cells)
         if problems:
-            raise ConformanceFailure("\n".join(problems)) from None
+            raise ConformanceError("\n".join(problems)) from None
 
 
 def describe(result: "AttemptResult", *verdicts: Verdict) -> str:

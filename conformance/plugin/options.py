@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import pytest
 
+from conformance.real.api import RealApi
 from conformance.targets.model import Target, Upstream
 from conformance.targets.urls import check_websocket_url
-from conformance.wire.script import FAULTS, Fault
+from conformance.wire.fault_text import read_fault
+from conformance.wire.script import Fault
 
 _REAL_CONCURRENCY: Final = 4
 _OWN: Final = "--count"
@@ -34,11 +36,14 @@ class Options:
     run_dir: Path | None
     keep_audio: bool
     compare: Path | None
+    api: RealApi | None
+    dry_run: bool
+    budget_tokens: int | None
 
     @property
     def is_real(self) -> bool:
-        """True when any target's upstream is the real API."""
-        return any(target.upstream is Upstream.REAL for target in self.targets)
+        """True when a target's upstream is the real API."""
+        return self.api is not None
 
     @property
     def is_virtual(self) -> bool:
@@ -67,6 +72,8 @@ def add_options(parser: pytest.Parser) -> None:
     add("--seed", type=int, metavar="S", help="seed of the run: 0 on the virtual clock, else random and printed")
     add("--run-dir", metavar="D", help="write the run here instead of runs/<utc>-<name>")
     add("--keep-audio", action="store_true", help="keep the audio bodies beside the recordings")
+    add("--dry-run", action="store_true", help="print the plan: attempts, minutes, an estimate of tokens; run nothing")
+    add("--budget-tokens", type=int, metavar="N", help="start no more attempts when the API has counted N tokens")
     add("--compare", metavar="RUN", help="compare with an earlier run folder")
     _add_count(parser)
 
@@ -98,8 +105,9 @@ def read_options(config: pytest.Config) -> Options:
     real = option.real or os.environ.get("USE_REAL_OPENAI", "").lower() in {"1", "true", "yes", "on"}
     target = _target(config)
     targets = (target,)
+    api = None
     if real:
-        _check_real()
+        api = _real_api()
         real_name = "real" if target.name == "mock" else f"{target.name}-real"
         targets = (replace(target, name=real_name, upstream=Upstream.REAL), *((target,) if option.mock else ()))
     must_wait = real or target.is_external
@@ -121,37 +129,17 @@ def read_options(config: pytest.Config) -> Options:
         run_dir=Path(option.run_dir) if option.run_dir else None,
         keep_audio=option.keep_audio,
         compare=_run_folder(option.compare),
+        api=api,
+        dry_run=option.dry_run,
+        budget_tokens=_budget(option.budget_tokens),
     )
-
-
-def read_fault(text: str) -> Fault:
-    """Read ``NAME[,k=v]``.
-
-    Raises:
-        ValueError: no such fault or parameter; the message offers the nearest.
-    """
-    name, *pairs = text.split(",")
-    spec = FAULTS.get(name)
-    if spec is None:
-        raise ValueError(f"there is no fault {name!r}{_advice(name, FAULTS)}")
-    params: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or key not in spec.params:
-            known = ", ".join(spec.params) or "none"
-            raise ValueError(f"{name} has no parameter {key!r}; it takes {known}, written k=v")
-        params[key] = int(value) if isinstance(spec.params[key], int) and value.isdigit() else value
-    return Fault(name, params)
 
 
 def suggest_flow(name: str, flows: Sequence[str]) -> str:
     """Return the sentence for a flow that no scenario has."""
-    return f"--flow {name}: no scenario has this flow{_advice(name, flows)}"
-
-
-def _advice(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(sorted(known))}"
+    close = get_close_matches(name, flows, n=1)
+    advice = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(flows)}"
+    return f"--flow {name}: no scenario has this flow; {advice}"
 
 
 def _read_fault_option(text: str | None) -> Fault | None:
@@ -212,15 +200,11 @@ def _pyproject(config: pytest.Config) -> Path:
     return path
 
 
-def _check_real() -> None:
-    if not os.environ.get("OPENAI_API_KEY", "").strip():
-        raise pytest.UsageError("--real needs a key: export OPENAI_API_KEY=… (nothing was run)")
-    url = os.environ.get("OPENAI_REALTIME_URL")
-    if url is not None:
-        try:
-            check_websocket_url(url, "OPENAI_REALTIME_URL")
-        except ValueError as error:
-            raise pytest.UsageError(str(error)) from None
+def _real_api() -> RealApi:
+    try:
+        return RealApi.from_environment()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _concurrency(config: pytest.Config, targets: tuple[Target, ...], clock: str) -> int:
@@ -235,6 +219,12 @@ def _concurrency(config: pytest.Config, targets: tuple[Target, ...], clock: str)
     if workers and any(target.is_external for target in targets):
         raise pytest.UsageError("one external proxy cannot serve several workers; drop -n and use --concurrency")
     return 1 if workers or clock == "virtual" else asked or _REAL_CONCURRENCY
+
+
+def _budget(tokens: int | None) -> int | None:
+    if tokens is not None and tokens < 1:
+        raise pytest.UsageError(f"--budget-tokens {tokens}: a budget is at least one token")
+    return tokens
 
 
 def _run_folder(text: str | None) -> Path | None:

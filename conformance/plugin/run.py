@@ -16,6 +16,7 @@ from conformance.results import AttemptResult, Results, load
 from conformance.run_folder import RunFolder, describe, digests
 from conformance.scenario.model import Cell
 from conformance.targets.model import Target, Upstream
+from conformance.verdicts import Verdict
 from conformance.wire.durations import to_seconds
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ class Run:
         self._order: list[Key] = []
         self._manifest: dict[str, Any] = {}
         self.mutants: list[dict[str, Any]] = []
+
+    def real_api_line(self) -> str:
+        """Say what costs money: the first line of a run of the real API."""
+        api, options = self.options.api, self.options
+        if api is None:
+            raise RuntimeError("only a run of the real API says so")
+        return f"REAL API {api.url} model {api.model}, {options.count} per cell, at most {options.concurrency} at once"
 
     @property
     def proves_checks(self) -> bool:
@@ -128,7 +136,7 @@ class Run:
         recording = self._record(key, path)
         judgement = judge(item.cell, recording, item.target)
         footer = recording.footer
-        return AttemptResult(
+        result = AttemptResult(
             scenario=item.cell.scenario,
             flow=item.cell.flow,
             cell=item.cell.values,
@@ -143,8 +151,36 @@ class Run:
             rerun=rerun,
             nodeid=item.nodeid,
             title=item.cell.title,
-            message=footer.message or "" if footer is not None else "",
+            message=(footer.message or "") if footer is not None else "",
+            observed=judgement.observed,
         )
+        return result
+
+    def without_recording(self, item: AttemptItem, reason: str) -> AttemptResult:
+        """Return the result of an attempt that was cut off before it could be judged."""
+        return AttemptResult(
+            scenario=item.cell.scenario,
+            flow=item.cell.flow,
+            cell=item.cell.values,
+            attempt=item.attempt,
+            target=item.target.name,
+            seed=attempt_seed(self.options.seed, item.cell, item.attempt),
+            verdict=Verdict.ERROR,
+            checks=(),
+            duration_s=0.0,
+            wall_s=0.0,
+            recording=None,
+            rerun=item.tries,
+            nodeid=item.nodeid,
+            title=item.cell.title,
+            message=reason,
+        )
+
+    def prove(self, cells: Sequence[Cell]) -> list[str]:
+        """Run a scenario's mutants and spoil its recordings; return a sentence per check that nothing can break."""
+        from conformance.plugin.proofs import prove_scenario
+
+        return prove_scenario(cells, self.options.targets[0], self.options.seed)
 
     def close(self) -> None:
         """Cancel what was started ahead and stop the subjects."""
