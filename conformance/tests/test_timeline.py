@@ -22,7 +22,7 @@ EVERY_FORM = """
 """
 
 
-def test_a_timeline_holds_every_kind_of_frame():
+def test_a_timeline_holds_every_kind_of_frame() -> None:
     recording = parse_timeline(EVERY_FORM)
     settings, error, audio, append, json, odd, text, close, mark, withheld = recording.frames
     assert (recording.header.scenario, recording.header.clock) == ("text/turn", "real")
@@ -45,7 +45,7 @@ def test_a_timeline_holds_every_kind_of_frame():
     )
 
 
-def test_the_same_audio_cut_differently_has_the_same_stream_hash():
+def test_the_same_audio_cut_differently_has_the_same_stream_hash() -> None:
     recording = parse_timeline("""
         0.00 client   up binary 20ms
         0.02 client   up binary 40ms
@@ -54,6 +54,6 @@ def test_the_same_audio_cut_differently_has_the_same_stream_hash():
     assert recording.frames[1].data["stream_sha256"] == recording.frames[2].data["audio"]["stream_sha256"]
 
 
-def test_a_wrong_line_is_quoted():
+def test_a_wrong_line_is_quoted() -> None:
     with pytest.raises(ValueError, match=r"0\.1 client sideways Settings"):
         parse_timeline("0.1 client sideways Settings")

@@ -1,9 +1,10 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from conformance.judge import judge
-from conformance.rules.model import Finding, Rule, RuleKind
+from conformance.rules.model import Case, Finding, Rule, RuleKind
 from conformance.scenario.model import Check, Connect, Mutant, Send, Speaks, Wait
 from conformance.targets.model import Target, Upstream
 from conformance.tests.build import TARGET, cell, expect, forbid, parse_timeline
@@ -29,14 +30,16 @@ IDLE = """
 QUIET = forbid("no-error-while-idle", "client", "Error", after="client:ConversationText", within="12s")
 
 
-def result_of(check: Check | str, timeline: str, *, target: Target = TARGET, rules=None, **options) -> CheckResult:
+def result_of(
+    check: Check | str, timeline: str, *, target: Target = TARGET, rules: Any = None, **options: Any
+) -> CheckResult:
     checks = () if isinstance(check, str) else (check,)
     judgement = judge(cell(*checks, **options), parse_timeline(timeline), target, rules=rules or {})
     id_ = check if isinstance(check, str) else check.id
     return next(result for result in judgement.checks if result.id == id_)
 
 
-def test_the_message_says_what_was_expected_what_was_seen_and_when():
+def test_the_message_says_what_was_expected_what_was_seen_and_when() -> None:
     result = result_of(QUIET, IDLE)
     assert result.message == (
         "no Error was allowed within 12s of ConversationText; "
@@ -46,7 +49,7 @@ def test_the_message_says_what_was_expected_what_was_seen_and_when():
     assert result.cause == "server_error: The server had an error"
 
 
-def test_what_is_missing_says_whether_it_came_too_late():
+def test_what_is_missing_says_whether_it_came_too_late() -> None:
     late = expect("applied", "client", "SettingsApplied", within="10ms")
     assert result_of(late, IDLE).message == (
         "expected SettingsApplied within 10ms of the first client frame; the first came 3ms too late"
@@ -55,21 +58,21 @@ def test_what_is_missing_says_whether_it_came_too_late():
     assert result_of(never, IDLE).message.endswith("; none came")
 
 
-def test_the_idle_error_of_a_fault_is_blamed_on_the_upstream():
+def test_the_idle_error_of_a_fault_is_blamed_on_the_upstream() -> None:
     assert result_of(QUIET, IDLE).blame is Blame.UPSTREAM
 
 
-def test_an_error_without_any_upstream_cause_is_blamed_on_the_proxy():
+def test_an_error_without_any_upstream_cause_is_blamed_on_the_proxy() -> None:
     invented = IDLE.replace("upstream down error @--fault", "client up mark note")
     assert result_of(QUIET, invented).blame is Blame.PROXY
 
 
-def test_an_upstream_error_that_never_reached_the_client_is_blamed_on_the_proxy():
+def test_an_upstream_error_that_never_reached_the_client_is_blamed_on_the_proxy() -> None:
     swallowed = "\n".join(line for line in IDLE.splitlines() if "down Error" not in line)
     assert result_of(expect("shown", "client", "Error"), swallowed).blame is Blame.PROXY
 
 
-def test_what_a_mutant_withheld_is_blamed_on_the_upstream():
+def test_what_a_mutant_withheld_is_blamed_on_the_upstream() -> None:
     stalled = """
         header {"mutant": "never-updated"}
         0.001 client   up   Settings {}
@@ -80,7 +83,7 @@ def test_what_a_mutant_withheld_is_blamed_on_the_upstream():
     assert result_of(expect("x", "client", "SettingsApplied", within="2s"), stalled).blame is Blame.UPSTREAM
 
 
-def test_what_the_scenarios_own_script_withholds_is_for_the_proxy_to_cope_with():
+def test_what_the_scenarios_own_script_withholds_is_for_the_proxy_to_cope_with() -> None:
     own = Script(rules=(ScriptRule("slow", when="session.update"),))
     withheld = """
         0.001 client   up   Settings {}
@@ -92,7 +95,7 @@ def test_what_the_scenarios_own_script_withholds_is_for_the_proxy_to_cope_with()
     assert result_of(refusal, withheld, script=own).blame is Blame.PROXY
 
 
-def test_a_proxy_that_does_not_send_its_part_up_is_blamed():
+def test_a_proxy_that_does_not_send_its_part_up_is_blamed() -> None:
     nothing = """
         0.001 client   up   Settings {}
         0.010 upstream down session.created {}
@@ -101,7 +104,7 @@ def test_a_proxy_that_does_not_send_its_part_up_is_blamed():
     assert result_of(expect("x", "upstream", "session.update", within="2s"), nothing).blame is Blame.PROXY
 
 
-def test_an_upstream_that_leaves_a_request_unanswered_is_blamed():
+def test_an_upstream_that_leaves_a_request_unanswered_is_blamed() -> None:
     silent = """
         0.001 client   up   Settings {}
         0.010 upstream up   session.update {}
@@ -111,7 +114,7 @@ def test_an_upstream_that_leaves_a_request_unanswered_is_blamed():
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_an_invalid_request_is_blamed_on_whoever_sent_the_offending_event(named: bool):
+def test_an_invalid_request_is_blamed_on_whoever_sent_the_offending_event(named: bool) -> None:
     refused = (
         """
         0.001 client   up   Settings {}
@@ -130,7 +133,7 @@ def test_an_invalid_request_is_blamed_on_whoever_sent_the_offending_event(named:
     assert result_of(quiet, refused).blame is Blame.PROXY
 
 
-def test_an_invalid_request_that_a_gateway_passed_on_is_blamed_on_the_client():
+def test_an_invalid_request_that_a_gateway_passed_on_is_blamed_on_the_client() -> None:
     passed = """
         0.001 client   up   response.create {"event_id": "mine", "bogus": 1}
         0.002 upstream up   response.create {"event_id": "mine", "bogus": 1}
@@ -142,7 +145,7 @@ def test_an_invalid_request_that_a_gateway_passed_on_is_blamed_on_the_client():
     assert result.blame is Blame.CLIENT
 
 
-def test_a_response_too_many_is_the_proxys():
+def test_a_response_too_many_is_the_proxys() -> None:
     twice = """
         0.001 client   up   InjectUserMessage {}
         0.010 upstream up   response.create {}
@@ -152,7 +155,7 @@ def test_a_response_too_many_is_the_proxys():
     assert (result.verdict, result.blame, result.event) == (Verdict.FAIL, Blame.PROXY, 2)
 
 
-def test_a_close_at_the_client_after_the_upstreams_is_the_upstreams():
+def test_a_close_at_the_client_after_the_upstreams_is_the_upstreams() -> None:
     closed = """
         0.001 client   up   Settings {}
         0.010 upstream down close 1011 "boom"
@@ -163,7 +166,7 @@ def test_a_close_at_the_client_after_the_upstreams_is_the_upstreams():
     assert result_of(stays, closed.replace("upstream down close", "upstream up   close")).blame is Blame.PROXY
 
 
-def test_a_wait_that_timed_out_fails_itself():
+def test_a_wait_that_timed_out_fails_itself() -> None:
     waiting = """
         0.001 client   up   Settings {}
         0.010 upstream down session.created {}
@@ -176,7 +179,7 @@ def test_a_wait_that_timed_out_fails_itself():
     assert result.message == "the client waited 5s for SettingsApplied; none came"
 
 
-def test_a_connection_that_could_not_be_made_fails_by_the_subject():
+def test_a_connection_that_could_not_be_made_fails_by_the_subject() -> None:
     failed = """
         0.001 client up mark connect-failed {"index": 0, "id": "in", "status": 502, "message": "HTTP 502"}
     """
@@ -187,7 +190,7 @@ def test_a_connection_that_could_not_be_made_fails_by_the_subject():
     assert (result.verdict, result.blame) == (Verdict.ERROR, Blame.HARNESS)
 
 
-def test_a_proxy_may_pass_on_the_refusal_that_the_scenario_scripted():
+def test_a_proxy_may_pass_on_the_refusal_that_the_scenario_scripted() -> None:
     refused = """
         0.001 upstream up open {"status": 401}
         0.002 client   up mark connect-failed {"index": 0, "id": null, "status": 502, "message": "HTTP 502"}
@@ -196,7 +199,7 @@ def test_a_proxy_may_pass_on_the_refusal_that_the_scenario_scripted():
     assert result_of("connect:0", 'header {"fault": "refuse-401"}\n' + refused).blame is Blame.UPSTREAM
 
 
-def test_a_subject_that_died_fails_the_attempt_with_its_last_words():
+def test_a_subject_that_died_fails_the_attempt_with_its_last_words() -> None:
     died = """
         0.001 client up Settings {}
         0.500 end died {"message": "the proxy exited with code 139", "log": ["a", "Segmentation fault"]}
@@ -215,18 +218,18 @@ def test_a_subject_that_died_fails_the_attempt_with_its_last_words():
         ('1.0 end cancelled {"message": "Ctrl-C"}', Verdict.NOT_OBSERVED, None),
     ],
 )
-def test_what_befell_the_harness_is_no_failure(end: str, verdict: Verdict, blame: Blame | None):
+def test_what_befell_the_harness_is_no_failure(end: str, verdict: Verdict, blame: Blame | None) -> None:
     judgement = judge(cell(QUIET), parse_timeline(f"0.0 client up Settings {{}}\n{end}"), TARGET, rules={})
     assert [(r.verdict, r.blame) for r in judgement.checks] == [(verdict, blame)]
     assert judgement.verdict is verdict
 
 
-def test_a_recording_that_was_cut_off_is_an_error_of_the_harness():
+def test_a_recording_that_was_cut_off_is_an_error_of_the_harness() -> None:
     recording = replace(parse_timeline(IDLE), footer=None)
     assert judge(cell(QUIET), recording, TARGET, rules={}).verdict is Verdict.ERROR
 
 
-def test_what_a_target_does_not_speak_is_unsupported():
+def test_what_a_target_does_not_speak_is_unsupported() -> None:
     assert judge(cell(QUIET, speaks=Speaks.REALTIME), parse_timeline(IDLE), TARGET).verdict is Verdict.UNSUPPORTED
 
 
@@ -238,20 +241,20 @@ REAL_LATE = """
 """
 
 
-def test_a_failed_check_that_the_harness_own_lateness_explains_is_an_error():
+def test_a_failed_check_that_the_harness_own_lateness_explains_is_an_error() -> None:
     applied = expect("x", "client", "SettingsApplied", within="2s")
     assert result_of(applied, REAL_LATE).verdict is Verdict.ERROR
     assert result_of(applied, REAL_LATE.replace("60000", "30000")).verdict is Verdict.FAIL
     assert result_of(applied, REAL_LATE.replace('"real"', '"virtual"')).verdict is Verdict.FAIL
 
 
-def test_a_forbidden_event_that_lateness_may_have_moved_into_the_window_is_an_error():
+def test_a_forbidden_event_that_lateness_may_have_moved_into_the_window_is_an_error() -> None:
     quiet = forbid("x", "client", "SettingsApplied", within="2050ms")
     assert result_of(quiet, REAL_LATE).verdict is Verdict.ERROR
     assert result_of(forbid("x", "client", "SettingsApplied", within="3s"), REAL_LATE).verdict is Verdict.FAIL
 
 
-def test_a_client_frame_sent_later_than_the_checks_own_window_is_an_error_of_the_harness():
+def test_a_client_frame_sent_later_than_the_checks_own_window_is_an_error_of_the_harness() -> None:
     late = """
         header {"clock": "real"}
         0.000 client   up   Settings {}
@@ -272,7 +275,7 @@ def rule_of(kind: RuleKind, *findings: Finding, id_: str = "XX-TEST", level: Lev
 FOUND = Finding("error", "a server_error", 5_011_000, event=8)
 
 
-def test_a_rules_findings_are_results_one_per_cause():
+def test_a_rules_findings_are_results_one_per_cause() -> None:
     rules = rule_of(RuleKind.API, FOUND, replace(FOUND, cause="other", level=Level.SHOULD))
     judgement = judge(cell(), parse_timeline(IDLE), TARGET, rules=rules)
     assert [(r.id, r.cause, r.verdict) for r in judgement.checks] == [
@@ -282,14 +285,14 @@ def test_a_rules_findings_are_results_one_per_cause():
     assert (judgement.verdict, judgement.observed) == (Verdict.FAIL, ("XX-TEST",))
 
 
-def test_a_rule_with_nothing_to_look_at_never_lowers_an_attempt():
+def test_a_rule_with_nothing_to_look_at_never_lowers_an_attempt() -> None:
     rules = {"XX": Rule("XX", "s", "w", "src", RuleKind.API, Blame.PROXY, lambda case: None)}
     judgement = judge(cell(), parse_timeline(IDLE), TARGET, rules=rules)
     assert (judgement.verdict, judgement.checks, judgement.observed) == (Verdict.PASS, (), ())
 
 
-def test_a_rule_that_crashes_is_an_error_and_hides_no_other_rule():
-    def crash(case):
+def test_a_rule_that_crashes_is_an_error_and_hides_no_other_rule() -> None:
+    def crash(case: Case) -> None:
         raise KeyError("item")
 
     rules = {"XX": Rule("XX", "s", "w", "src", RuleKind.API, Blame.PROXY, crash), **rule_of(RuleKind.API, FOUND)}
@@ -297,7 +300,7 @@ def test_a_rule_that_crashes_is_an_error_and_hides_no_other_rule():
     assert [(r.id, r.verdict) for r in judgement.checks] == [("XX", Verdict.ERROR), ("XX-TEST", Verdict.FAIL)]
 
 
-def test_what_the_scenarios_own_script_made_is_info_for_upstream_rules_and_a_faults_never():
+def test_what_the_scenarios_own_script_made_is_info_for_upstream_rules_and_a_faults_never() -> None:
     own = Script(rules=(ScriptRule("--fault", at=5_000_000, reply=(Reply({"type": "error"}),)),))
     upstream, api = rule_of(RuleKind.UPSTREAM, FOUND), rule_of(RuleKind.API, FOUND)
     assert result_of("XX-TEST", IDLE, rules=upstream, script=own).verdict is Verdict.INFO
@@ -320,7 +323,7 @@ def test_what_the_scenarios_own_script_made_is_info_for_upstream_rules_and_a_fau
         (RuleKind.API, Speaks.VOICE_AGENT, True, True, False),
     ],
 )
-def test_which_rules_are_on(kind: RuleKind, speaks: Speaks, named: bool, off: bool, is_on: bool):
+def test_which_rules_are_on(kind: RuleKind, speaks: Speaks, named: bool, off: bool, is_on: bool) -> None:
     target = Target(speaks=frozenset(Speaks), rules_off={"XX-TEST": "why"} if off else {})
     by_scenario = cell(speaks=speaks, refs=("XX-TEST",) if named else ())
     by_target = replace(target, rules_on={"XX-TEST": "why"} if named else {})
@@ -330,7 +333,7 @@ def test_which_rules_are_on(kind: RuleKind, speaks: Speaks, named: bool, off: bo
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_pass_through_rules_hold_for_gateways_only(named: bool):
+def test_pass_through_rules_hold_for_gateways_only(named: bool) -> None:
     rules = rule_of(RuleKind.API, FOUND, id_="GW-TRANSPARENT")
     gateway = Target(url="ws://127.0.0.1:9", mock_port=9, speaks=frozenset(Speaks))
     server = replace(gateway, mock_port=None)
@@ -342,7 +345,7 @@ def test_pass_through_rules_hold_for_gateways_only(named: bool):
     assert observed == [("GW-TRANSPARENT",), (), ()]
 
 
-def test_without_a_proxy_what_a_proxy_would_be_blamed_for_is_the_clients():
+def test_without_a_proxy_what_a_proxy_would_be_blamed_for_is_the_clients() -> None:
     server = Target(url="ws://127.0.0.1:9", speaks=frozenset(Speaks))
     result = result_of("XX-TEST", IDLE, rules=rule_of(RuleKind.API, FOUND), target=server, speaks=Speaks.REALTIME)
     assert result.blame is Blame.CLIENT

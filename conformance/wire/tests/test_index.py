@@ -21,34 +21,34 @@ def seen(leg: Leg, pattern: object) -> list[int]:
     return [frame.t // 1000 for frame in Index(RECORDING).matching(leg, pattern)]
 
 
-def test_a_type_names_the_messages_of_its_leg_only():
+def test_a_type_names_the_messages_of_its_leg_only() -> None:
     assert (seen(Leg.CLIENT, "Settings"), seen(Leg.UPSTREAM, "Settings")) == ([10], [])
 
 
-def test_a_glob_names_messages_but_neither_audio_nor_closes():
+def test_a_glob_names_messages_but_neither_audio_nor_closes() -> None:
     assert seen(Leg.CLIENT, "*") == [10, 60, 80]
     assert seen(Leg.UPSTREAM, "session.update*") == [30, 40]
 
 
-def test_a_partial_message_narrows_its_type():
+def test_a_partial_message_narrows_its_type() -> None:
     assert seen(Leg.CLIENT, {"type": "Error", "code": "x"}) == [80]
     assert seen(Leg.CLIENT, {"type": "Error", "code": "y"}) == []
 
 
-def test_binary_is_the_audio_that_the_client_receives_unless_dir_says_up():
+def test_binary_is_the_audio_that_the_client_receives_unless_dir_says_up() -> None:
     assert (seen(Leg.CLIENT, "binary"), seen(Leg.CLIENT, {"type": "binary", "dir": "up"})) == ([50], [20])
 
 
-def test_close_is_the_end_that_the_harness_receives_with_its_code():
+def test_close_is_the_end_that_the_harness_receives_with_its_code() -> None:
     assert seen(Leg.CLIENT, "close") == []
     assert seen(Leg.CLIENT, {"type": "close", "dir": "up"}) == [90]
     assert seen(Leg.UPSTREAM, {"type": "close", "code": 1001}) == [100]
 
 
-def test_marks_are_found_by_name_and_never_by_a_pattern():
+def test_marks_are_found_by_name_and_never_by_a_pattern() -> None:
     assert [mark.data["id"] for mark in Index(RECORDING).marks("step")] == ["a"]
     assert seen(Leg.CLIENT, "step") == []
 
 
-def test_frames_of_a_kind_keep_their_order():
+def test_frames_of_a_kind_keep_their_order() -> None:
     assert [frame.t for frame in Index(RECORDING).others(Leg.CLIENT, Kind.BINARY)] == [20_000, 50_000]
