@@ -5,8 +5,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from typing import Final
 
 import orjson
 from websockets.asyncio.client import ClientConnection
@@ -17,11 +16,10 @@ from websockets.protocol import State
 from conformance.client.python_steps import Message
 from conformance.wire.frames import Direction, Kind
 from conformance.wire.recording import Sink
+from mock_upstream.tapped import describe_request
 
 ABNORMAL: Final = 1006
 """The close code that stands for a connection which ended without a closing handshake (RFC 6455 §7.1.5)."""
-
-_SECRET_WORDS: Final = ("key", "token", "secret", "auth", "password", "sig")
 
 
 class Line:
@@ -38,7 +36,7 @@ class Line:
         self._sink = sink
         self._close_recorded = False
         request = socket_.request
-        sink(conn, Direction.UP, Kind.OPEN, describe_opening(request.path if request else "/", socket_.subprotocol))
+        sink(conn, Direction.UP, Kind.OPEN, describe_request(request.path if request else "/", socket_.subprotocol))
         self._reader = asyncio.create_task(self._read(), name=f"client line {conn}")
         self._closing: asyncio.Task[None] | None = None
 
@@ -101,16 +99,6 @@ class Line:
         if not self._close_recorded:
             self._close_recorded = True
             self._sink(self.conn, direction, Kind.CLOSE, {"code": code, "reason": reason})
-
-
-def describe_opening(path: str, subprotocol: str | None) -> dict[str, Any]:
-    """Return what a recording keeps of a handshake: neither host nor key, and the names only of secrets in the query."""
-    parts = urlsplit(path)
-    query = {
-        name: "[secret]" if any(word in name.lower() for word in _SECRET_WORDS) else value
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-    }
-    return {"path": parts.path, "query": query, "subprotocol": subprotocol}
 
 
 def describe_failure(error: BaseException) -> tuple[int | None, str]:

@@ -22,7 +22,7 @@ from websockets.exceptions import WebSocketException
 
 from conformance.client.connection import Line, describe_failure
 from conformance.client.listening import Listening, anchored, event_on
-from conformance.client.python_steps import PYTHON_STEPS, Message
+from conformance.client.python_steps import Message, find_step
 from conformance.client.sound import chunks
 from conformance.scenario.model import Audio, Cell, Close, Connect, Hold, Run, Send, Speaks, Step, Wait
 from conformance.scenario.variables import Unfillable, resolver, substitute
@@ -60,7 +60,7 @@ async def drive(
 
     Raises:
         NoSuchSound: an audio file is missing or unusable.
-        KeyError: a `run` step names a Python step that is not registered.
+        NoSuchStep: a `run` step names a Python step that is not registered.
     """
     driver = _Driver(cell, dial, recorder, now, settings or {}, client_rate)
     try:
@@ -170,7 +170,7 @@ class _Driver:
             case Close():
                 return await self._close(index, step, due)
             case Run():
-                await PYTHON_STEPS[step.name](self, self._fill(step.args))
+                await find_step(step.name)(self, self._fill(step.args))
                 self._mark_step(index, step)
                 return self._now()
             case _:

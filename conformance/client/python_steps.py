@@ -15,6 +15,10 @@ class Hands(Protocol):
         """Send a mapping as JSON text, a string verbatim as text, bytes as a binary frame; False if the line is closed."""
 
 
+class NoSuchStep(ValueError):  # noqa: N818 (what is missing)
+    """A scenario runs a Python step that nobody registered."""
+
+
 PythonStep = Callable[[Hands, Mapping[str, Any]], Awaitable[None]]
 
 PYTHON_STEPS: Final[dict[str, PythonStep]] = {}
@@ -34,6 +38,19 @@ def python_step(name: str) -> Callable[[PythonStep], PythonStep]:
         return step
 
     return register
+
+
+def find_step(name: str) -> PythonStep:
+    """Return the step registered under a name.
+
+    Raises:
+        NoSuchStep: there is none.
+    """
+    try:
+        return PYTHON_STEPS[name]
+    except KeyError:
+        known = ", ".join(sorted(PYTHON_STEPS))
+        raise NoSuchStep(f"there is no Python step {name!r}; register it with @python_step (known: {known})") from None
 
 
 @python_step("big-frame")

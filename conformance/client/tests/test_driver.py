@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from conformance.client import Hands, python_step
+from conformance.client import Hands, NoSuchStep, python_step
 from conformance.client.tests.subject import agent, cell_of, instants, marks, play, say, types
 from conformance.clock import Clock
 from conformance.scenario.model import Anchor, Close, Connect, Hold, Run, Send, Speaks, Wait
@@ -258,7 +258,7 @@ def test_when_the_newest_connection_is_closed_the_one_before_it_goes_on() -> Non
 def test_the_opening_is_recorded_without_host_or_secret() -> None:
     recording = play(Connect(query={"lang": "en", "token": "abc123"}), CLOSE)
     (opened,) = [frame for frame in recording.frames if frame.kind is Kind.OPEN]
-    assert opened.data == {"path": "/agent", "query": {"lang": "en", "token": "[secret]"}, "subprotocol": None}
+    assert opened.data == {"path": "/agent", "query": {"lang": "en"}, "subprotocol": None}
 
 
 def test_messages_may_be_text_that_is_no_json_and_binary() -> None:
@@ -303,7 +303,6 @@ def test_a_refused_handshake_is_recorded_with_its_status() -> None:
 def test_a_python_step_can_send_and_use_what_was_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     registry: dict[str, Any] = {}
     monkeypatch.setattr("conformance.client.python_steps.PYTHON_STEPS", registry)
-    monkeypatch.setattr("conformance.client.driver.PYTHON_STEPS", registry)
 
     @python_step("shout")
     async def shout(hands: Hands, args: Any) -> None:
@@ -318,6 +317,11 @@ def test_a_python_step_can_send_and_use_what_was_saved(monkeypatch: pytest.Monke
     with pytest.raises(ValueError, match="registered twice"):
         python_step("shout")(shout)
     assert list(registry) == ["shout"]
+
+
+def test_a_python_step_that_nobody_registered_is_named() -> None:
+    with pytest.raises(NoSuchStep, match=r"no Python step 'juggle'.*known: big-frame"):
+        play(Connect(), Run(name="juggle"), CLOSE)
 
 
 def test_a_16_mib_frame_leaves_without_holding_the_script() -> None:

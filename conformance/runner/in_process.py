@@ -1,0 +1,66 @@
+"""The subject in this process: the reference proxy in front of the mock, over Unix sockets.
+
+A scenario that speaks Realtime has no use for the proxy; its client talks to the mock directly.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from tempfile import TemporaryDirectory
+from typing import Final
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import ClientConnection, unix_connect
+
+from conformance.client import Dial
+from conformance.reference_proxy.server import ReferenceProxy
+from conformance.reference_proxy.translator import Translator
+from conformance.runner.attempt import Attempt
+from conformance.scenario.model import Connect, Speaks
+from mock_upstream.server import PATH, MockUpstream
+
+MODEL: Final = "gpt-realtime"
+_KEY: Final = "Bearer any-key-will-do"
+
+
+class InProcess:
+    """The reference proxy (or a broken one, made by ``translator``) and the mock, fresh for each attempt."""
+
+    secrets: tuple[str, ...] = ()
+
+    def __init__(self, translator: Callable[[], Translator] = Translator) -> None:
+        """Choose what translates."""
+        self._translator = translator
+
+    @asynccontextmanager
+    async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
+        """Start both servers and give the driver its dial."""
+        with TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
+            upstream, agent = f"{folder}/upstream", f"{folder}/agent"
+
+            async def to_mock(connect: Connect = Connect()) -> ClientConnection:  # noqa: B008  # frozen
+                query = urlencode({"model": MODEL, **connect.query})
+                return await open_unix(upstream, f"{PATH}?{query}", {"Authorization": _KEY, **connect.headers})
+
+            async def to_proxy(connect: Connect) -> ClientConnection:
+                return await open_unix(agent, f"/?{urlencode(connect.query)}".rstrip("?"), connect.headers)
+
+            async with MockUpstream(attempt.assign, unix_path=upstream):
+                if attempt.plan.cell.speaks is Speaks.REALTIME:
+                    yield to_mock
+                    return
+                async with ReferenceProxy(to_mock, translator=self._translator, unix_path=agent):
+                    yield to_proxy
+
+
+async def open_unix(path: str, target: str, headers: Mapping[str, str]) -> ClientConnection:
+    """Connect to a server of ours on a Unix socket."""
+    return await unix_connect(
+        path,
+        f"ws://localhost{target}",
+        additional_headers=headers,
+        user_agent_header=None,
+        compression=None,
+        ping_interval=None,
+        max_size=None,
+        max_queue=None,
+    )

@@ -1,0 +1,97 @@
+"""The real API as the upstream: tapped, so that its leg is recorded, behind the reference proxy or driven directly."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from tempfile import TemporaryDirectory
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.connection import Connection
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from conformance.client import Dial
+from conformance.real.api import RealApi
+from conformance.reference_proxy.server import ReferenceProxy
+from conformance.reference_proxy.translator import Translator
+from conformance.runner.attempt import Attempt
+from conformance.runner.failures import HarnessError, explain
+from conformance.runner.in_process import open_unix
+from conformance.scenario.model import Connect, Speaks
+from conformance.wire.frames import Direction, Frame, Kind, Leg
+from mock_upstream.tapped import Tapped
+
+_ACCOUNT: Final = frozenset(
+    {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "rate_limit_exceeded"}
+)
+"""Error codes that speak of the account and not of the protocol, whenever they come."""
+
+
+class Real:
+    """A Realtime server that is not ours, at the address and with the key that the environment names."""
+
+    def __init__(self, translator: Callable[[], Translator] = Translator) -> None:
+        """Read the environment.
+
+        Raises:
+            HarnessError: it names no usable address or key.
+        """
+        self._translator = translator
+        try:
+            self._api = RealApi.from_environment()
+        except ValueError as error:
+            raise HarnessError(str(error)) from None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The key."""
+        return (self._api.key,)
+
+    @asynccontextmanager
+    async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
+        """Listen for refusals, and give the driver its dial."""
+        attempt.recorder.listeners.append(lambda frame: self._hear(attempt, frame))
+        if attempt.plan.cell.speaks is Speaks.REALTIME:
+            yield lambda step: self._open(attempt, step)
+            return
+
+        async def to_api() -> Connection:
+            connection = await self._open(attempt, Connect())
+            conn = attempt.opened()
+            asyncio.create_task(connection.wait_closed()).add_done_callback(lambda _: attempt.closed())
+            return cast("Connection", Tapped(connection, attempt.upstream_sink, conn))  # it passes everything on
+
+        with TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
+            agent = f"{folder}/agent"
+            async with ReferenceProxy(to_api, translator=self._translator, unix_path=agent):
+                yield lambda step: open_unix(agent, f"/?{urlencode(step.query)}".rstrip("?"), step.headers)
+
+    async def _open(self, attempt: Attempt, step: Connect) -> ClientConnection:
+        parts = urlsplit(self._api.address)
+        query: Mapping[str, Any] = {**dict(parse_qsl(parts.query)), **step.query}
+        try:
+            return await connect(
+                urlunsplit(parts._replace(query=urlencode(query))),
+                additional_headers={**self._api.headers, **step.headers},
+                compression=None,
+                max_size=None,
+            )
+        except (OSError, WebSocketException) as error:
+            if isinstance(error, InvalidStatus):
+                attempt.upstream_sink(0, Direction.UP, Kind.OPEN, {"status": error.response.status_code})
+            attempt.fail(explain(error, self._api.url))
+            raise
+
+    def _hear(self, attempt: Attempt, frame: Frame) -> None:
+        """Fail the attempt when the API refuses the session: a first event that is an error, or the account's trouble."""
+        if frame.type != "error" or frame.dir is not Direction.DOWN:
+            return
+        error = frame.data.get("error")
+        error = error if isinstance(error, Mapping) else {}
+        earlier = (
+            each for each in attempt.recorder.frames[: frame.seq] if each.leg is frame.leg and each.conn == frame.conn
+        )
+        is_first = not any(each.is_event and each.dir is Direction.DOWN for each in earlier)
+        if frame.leg is Leg.UPSTREAM and (is_first or error.get("code") in _ACCOUNT):
+            attempt.fail(f"{self._api.url} refused the session: {error.get('message', 'no reason given')}")
