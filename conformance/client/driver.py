@@ -24,7 +24,7 @@ from conformance.client.connection import Line, describe_failure
 from conformance.client.listening import Listening, anchored, event_on
 from conformance.client.python_steps import Message, find_step
 from conformance.client.sound import chunks
-from conformance.scenario.model import Audio, Cell, Close, Connect, Hold, Run, Send, Speaks, Step, Wait
+from conformance.scenario.model import Anchor, Audio, Cell, Close, Connect, Hold, Run, Send, Speaks, Step, Wait
 from conformance.scenario.variables import Unfillable, resolver, substitute
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding, realtime_format, voice_agent_format
 from conformance.wire.durations import MILLISECOND, SECOND, Micros
@@ -92,7 +92,7 @@ class _Driver:
         self._format = AudioFormat(Encoding.PCM16, client_rate or PCM_24K.rate)
         self._lines: list[Line] = []
         self._connects = 0
-        self._playing: list[asyncio.Task[None]] = []
+        self._playing: dict[str, asyncio.Task[None]] = {}
         self._heard = 0
         """Waits match frames from this ``seq`` on."""
 
@@ -108,7 +108,7 @@ class _Driver:
 
     async def leave(self) -> None:
         """Let background audio end, close what the script left open, and wait for the closing handshakes."""
-        await asyncio.gather(*self._playing)
+        await asyncio.gather(*self._playing.values())
         for line in self._lines:
             if line.is_open:
                 line.close(1000, "")
@@ -117,7 +117,7 @@ class _Driver:
     def drop(self) -> None:
         """Stop at once: nothing more is sent, heard or recorded by us."""
         self._listening.stop()
-        for task in self._playing:
+        for task in self._playing.values():
             task.cancel()
         for line in self._lines:
             if line.is_open:
@@ -137,12 +137,10 @@ class _Driver:
 
     async def _until_due(self, index: int, step: Step, previous: Micros) -> Micros:
         """Wait for the step's anchor and offset; return the instant it is due (now, if the anchor is long past)."""
-        began = self._now()
         offset = step.at or 0
         base = previous
         if step.after is not None:
-            anchor = replace(step.after, pattern=self._fill(step.after.pattern))
-            seen = await self._listening.first(anchored(anchor), until=self._loop_time(began + ANCHOR_LIMIT))
+            seen = await self._seen(step.after)
             if seen is None:
                 self._mark("wait-timeout", index, step, pattern=str(step.after))
             base = self._now() if seen is None else seen.t
@@ -155,6 +153,18 @@ class _Driver:
             self._note_lateness(index, self._now() - due)
             return due
         return due if step.after is None else self._now()
+
+    async def _seen(self, anchor: Anchor) -> Frame | None:
+        """Wait for an anchor's first instant. A step is over, or will be when its audio is; an event may never come."""
+        if anchor.step is None:
+            limit = self._now() + ANCHOR_LIMIT
+        else:
+            limit = self._now()
+            playing = self._playing.get(anchor.step.removesuffix(".end"))
+            if playing is not None and anchor.step.endswith(".end"):
+                await playing
+        wanted = anchored(replace(anchor, pattern=self._fill(anchor.pattern)))
+        return await self._listening.first(wanted, until=self._loop_time(limit))
 
     async def _do(self, index: int, step: Step, due: Micros) -> Micros:
         """Carry a step out and return its instant."""
@@ -228,7 +238,7 @@ class _Driver:
         line.send(self._wrap(parts[0]))
         self._mark_step(index, step)
         rest = self._send_rest(index, step, due, line, parts)
-        self._playing.append(asyncio.create_task(rest, name=f"audio of step {index}"))
+        self._playing[step.id or f"step {index}"] = asyncio.create_task(rest, name=f"audio of step {index}")
         return due
 
     async def _send_rest(self, index: int, step: Audio, start: Micros, line: Line, parts: Sequence[bytes]) -> None:

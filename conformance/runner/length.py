@@ -23,7 +23,7 @@ def bound(cell: Cell) -> Micros:
 
 
 def _longest(step: Step, cell: Cell) -> Micros:
-    waiting = (step.at or 0) + (0 if step.after is None else ANCHOR_LIMIT)
+    waiting = (step.at or 0) + (0 if step.after is None or step.after.step is not None else ANCHOR_LIMIT)
     match step:
         case Connect():
             return waiting + HANDSHAKE

@@ -15,7 +15,7 @@ from conformance.client import NoSuchSound
 from conformance.client.sound import chunks, duration
 from conformance.client.tests.subject import cell_of, instants, marks, play, types
 from conformance.clock import Clock
-from conformance.scenario.model import Audio, Close, Connect, Hold, Send, Speaks
+from conformance.scenario.model import Anchor, Audio, Close, Connect, Hold, Send, Speaks
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding, loudness
 from conformance.wire.durations import MILLISECOND, SECOND
 from conformance.wire.frames import Kind
@@ -116,6 +116,20 @@ def test_a_script_that_ends_with_audio_sends_all_of_it() -> None:
     assert len(microphone.audio) == 4800
     (close,) = [frame for frame in recording.frames if frame.kind is Kind.CLOSE]
     assert close.t == 80 * MILLISECOND
+
+
+def test_a_step_may_come_after_the_last_frame_however_long_the_audio_is() -> None:
+    audio = Audio(source="silence", duration=60 * SECOND, chunk=SECOND, id="long")
+    later = Hold(duration=SECOND, after=Anchor(step="long.end"), id="later")
+    recording = play(Connect(), audio, later, CLOSE)
+    assert not marks(recording, "wait-timeout")
+    assert instants(recording) == {"connect": 0, "long": 0, "long.end": 59_000, "later": 60_000, "bye": 60_000}
+
+
+def test_an_end_that_never_comes_is_known_when_the_connection_is_closed() -> None:
+    recording = play(Connect(), TONE, CLOSE, Hold(duration=SECOND, after=Anchor(step="tone.end"), id="later"))
+    assert [mark.data["pattern"] for mark in marks(recording, "wait-timeout")] == ["tone.end"]
+    assert instants(recording)["later"] == 1020
 
 
 def test_audio_without_a_connection_is_skipped() -> None:
