@@ -23,6 +23,9 @@ from conformance.wire.recording import Footer, Recording
 from conformance.wire.voice_agent import CLIENT_MESSAGES
 
 _WORDS: Final = {"binary": Kind.BINARY, "close": Kind.CLOSE, "open": Kind.OPEN}
+_TRIES: Final = 3
+"""How many frames a damage is tried on; a stream's thousandth frame proves no more than its first."""
+
 _MOST: Final = 1_000
 """A count that takes more than this to exceed is no bound."""
 
@@ -67,7 +70,7 @@ def _delay(check: Check, index: Index, instants: Instants) -> Iterator[list[Fram
     found = _matching(check, index, instants)
     if check.forbid:
         for window in windows(check, instants).parts:
-            for frame in found:
+            for frame in found[:_TRIES]:
                 rest = [other for other in index.frames if other.seq != frame.seq]
                 yield _placed(rest, frame, window)
         return
@@ -78,7 +81,7 @@ def _delay(check: Check, index: Index, instants: Instants) -> Iterator[list[Fram
 
 
 def _duplicate(check: Check, index: Index, instants: Instants) -> Iterator[list[Frame]]:
-    for frame in _inside(check, index, instants):
+    for frame in _inside(check, index, instants)[:_TRIES]:
         yield [copy for other in index.frames for copy in ((other, other) if other.seq == frame.seq else (other,))]
 
 

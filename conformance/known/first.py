@@ -1,0 +1,81 @@
+"""A first known.yaml from a run: what failed always or sometimes, cell by cell, ready to be explained."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any, Final
+
+import orjson
+from ruamel.yaml import YAML
+
+from conformance.known.model import Expect
+from conformance.results import AttemptResult
+from conformance.verdicts import CheckResult, Verdict
+
+_RED: Final = (Verdict.FAIL, Verdict.BLOCKED, Verdict.NOT_OBSERVED)
+_STEP: Final = 0.05
+_HEADER: Final = """\
+# What is known to fail, written from the run {run}. Say for each entry why it is accepted, and link its issue.
+# Known and failing is green; known and passing is red, so that this list can only shrink by being corrected.
+"""
+
+
+@dataclass(slots=True)
+class _Failures:
+    """How often one failure was seen in each cell of its scenario, by the cell's identity."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def first_known(attempts: Iterable[AttemptResult], run: str) -> str:
+    """Write the YAML text of a known.yaml under which these attempts would be green; ``run`` names their run.
+
+    Errors of the harness are never known. Failures that differ in their error get entries of their own.
+    """
+    judged = [attempt for attempt in attempts if attempt.verdict not in (Verdict.ERROR, Verdict.UNSUPPORTED)]
+    tried: dict[tuple[str, str], dict[str, int]] = {}
+    values: dict[str, Mapping[str, Any]] = {}
+    failures: dict[tuple[str, str, str, str], _Failures] = {}
+    for attempt in judged:
+        cell = orjson.dumps(attempt.cell).decode()
+        values[cell] = attempt.cell
+        cells = tried.setdefault((attempt.target, attempt.scenario), {})
+        cells[cell] = cells.get(cell, 0) + 1
+        for check, error in dict.fromkeys((check.id, _error(check)) for check in attempt.checks if check.verdict in _RED):
+            counts = failures.setdefault((attempt.target, attempt.scenario, check, error), _Failures()).counts
+            counts[cell] = counts.get(cell, 0) + 1
+    entries: list[dict[str, Any]] = []
+    for (target, scenario, check, error), failure in failures.items():
+        cells = tried[target, scenario]
+        base = {"check": check, "scenario": scenario}
+        if failure.counts == cells:
+            entries.append(_entry(base, {}, target, None, error, run))
+            continue
+        entries += [
+            _entry(base, values[cell], target, None if count == cells[cell] else count / cells[cell], error, run)
+            for cell, count in failure.counts.items()
+        ]
+    text = StringIO()
+    yaml = YAML()
+    yaml.width = 124
+    yaml.dump(entries, text)
+    return _HEADER.format(run=run) + text.getvalue()
+
+
+def _entry(
+    base: Mapping[str, Any], when: Mapping[str, Any], target: str, rate: float | None, error: str, run: str
+) -> dict[str, Any]:
+    entry = {**base, **({"when": dict(when)} if when else {}), "target": target, "expect": str(Expect.FAILS)}
+    if rate is not None:
+        entry |= {"expect": str(Expect.FLAKY), "max_rate": min(1.0, round(math.ceil(rate / _STEP) * _STEP, 2))}
+    return {**entry, "error": error, "reason": f"seen in {run}, not yet explained"}
+
+
+def _error(check: CheckResult) -> str:
+    """Return the part of a failure that stays the same from attempt to attempt."""
+    if check.verdict is Verdict.BLOCKED:
+        return check.message
+    if check.verdict is Verdict.NOT_OBSERVED:
+        return check.message.partition(": only ")[0]
+    return check.cause if check.cause and check.cause != "missing" else check.message.partition(";")[0]
