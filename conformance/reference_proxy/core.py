@@ -78,10 +78,10 @@ class Core:
 
     def wake(self, now: Micros) -> list[Action]:
         """Do what has fallen due."""
+        due = sorted((timer for timer in self.timers() if timer[0] <= now), key=lambda timer: timer[0])
         self.now = now
-        for at, act in sorted(self.timers(), key=lambda timer: timer[0]):
-            if at <= now:
-                act()
+        for _, act in due:
+            act()
         return self.take_actions()
 
     def timers(self) -> Iterator[Timer]:
