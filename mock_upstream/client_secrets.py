@@ -66,11 +66,14 @@ class ClientSecrets:
         return self._make(body, now)
 
     def _make(self, body: Mapping[str, Any], now: int) -> bytes:
-        seconds = (body.get("expires_after") or {}).get("seconds", LIFETIME)
-        if not isinstance(seconds, int) or not _SHORTEST <= seconds <= _LONGEST:
+        expiry = body.get("expires_after") or {}
+        if not isinstance(expiry, dict):
+            return _refuse(400, "Invalid type for 'expires_after': expected an object.", "invalid_type", "expires_after")
+        seconds = expiry.get("seconds", LIFETIME)
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or not _SHORTEST <= seconds <= _LONGEST:
             message = f"Invalid 'expires_after.seconds': expected an integer from {_SHORTEST} to {_LONGEST}."
             return _refuse(400, message, "invalid_value", "expires_after.seconds")
-        asked = body.get("session") or {"type": "realtime"}
+        asked = body.get("session", {"type": "realtime"})
         if not isinstance(asked, dict):
             return _refuse(400, "Invalid type for 'session': expected an object.", "invalid_type", "session")
         said = next(

@@ -76,11 +76,13 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
+        on_made: "Callable[[Connection], None]",
         on_request: "Callable[[Connection, HttpRequest], None]",
         on_lost: "Callable[[Connection], None]",
         *,
         deflate: bool = False,
     ) -> None:
+        self._on_made = on_made
         self._on_request = on_request
         self._on_lost = on_lost
         self._framing = _Framing(
@@ -195,6 +197,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(_WRITE_HIGH)
         self._timer = self._loop.call_later(OPENING, transport.abort)
+        self._on_made(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: HTTP first, then frames; answers to all frames of one read leave in one write."""

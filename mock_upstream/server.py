@@ -27,6 +27,7 @@ from mock_upstream.connection import Connection
 from mock_upstream.handshakes import handshake_fault, refusal
 from mock_upstream.http import HttpRequest, error_response, json_response
 from mock_upstream.live import Core, Live
+from mock_upstream.replay import Replay
 from mock_upstream.session import Session
 
 __all__ = ["PATH", "Assign", "Assignment", "Handshake", "MockUpstream"]
@@ -53,7 +54,7 @@ class MockUpstream:
         epoch: the unix second of time 0; None takes the wall clock.
         sink: records every connection (all share it; ``conn`` tells them apart).
         deflate: negotiate permessage-deflate with clients that offer it.
-        new_session: makes the pure core of a connection; anything with its methods will do.
+        new_session: makes the pure core of a connection; by default the faithful session, or a replay if the script is one.
 
     Raises:
         OSError: on entering, when the address cannot be listened on.
@@ -75,7 +76,7 @@ class MockUpstream:
         epoch: int | None = None,
         sink: Sink | None = None,
         deflate: bool = False,
-        new_session: Callable[[Setup], Core] = Session,
+        new_session: Callable[[Setup], Core] | None = None,
     ) -> None:
         self._assign = assign or self._assign_by_default
         self.script = script or Script()
@@ -90,7 +91,7 @@ class MockUpstream:
         self._epoch = epoch
         self._sink = sink
         self._deflate = deflate
-        self._new_session = new_session
+        self._new_session = new_session or _core_of
         self._served = 0
         self._began = 0.0
         self._connections: set[Connection] = set()
@@ -161,9 +162,7 @@ class MockUpstream:
     # What comes in
 
     def _connect(self) -> Connection:
-        connection = Connection(self._serve, self._forget, deflate=self._deflate)
-        self._connections.add(connection)
-        return connection
+        return Connection(self._connections.add, self._serve, self._forget, deflate=self._deflate)
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -312,6 +311,13 @@ class MockUpstream:
         LOG.error("the connection could not be assigned", exc_info=error)
         self._failures.append(error)
         connection.respond(refusal(500))
+
+
+def _core_of(setup: Setup) -> Core:
+    replay = setup.script.replay
+    if replay is None:
+        return Session(setup)
+    return Replay(replay.recording, setup.conn, strict=replay.strict, audio_dir=replay.audio_dir)
 
 
 def _opening(handshake: Handshake, subprotocol: str | None) -> dict[str, Any]:
