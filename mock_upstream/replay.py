@@ -224,7 +224,7 @@ class _Audio:
     def body(self, folded: Mapping[str, Any]) -> bytes:
         """Return the kept body, or noise of the same length and loudness, the same for the same body."""
         digest = str(folded.get("sha256", ""))
-        kept = self._kept / digest if self._kept is not None else None
+        kept = self._kept / f"{digest}.raw" if self._kept is not None else None
         if kept is not None and kept.is_file():
             return kept.read_bytes()
         size = int(folded["bytes"])

@@ -94,8 +94,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Open the run folder once the selection is known; workers use the controller's."""
     config = session.config
     items = [item for item in session.items if isinstance(item, AttemptItem)]
-    if items and not config.option.collectonly and not hasattr(config, "workerinput"):
+    run = config.stash[_RUN]
+    if items and not config.option.collectonly and not run.options.dry_run and not hasattr(config, "workerinput"):
         _open(config).announce(len(items), [item.path for item in items])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """With ``--dry-run``: print the plan and run nothing."""
+    run = session.config.stash[_RUN]
+    if not run.options.dry_run:
+        return None
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(run.plan_line([item.cell for item in session.items if isinstance(item, AttemptItem)]))
+    return True
 
 
 @pytest.hookimpl(optionalhook=True)

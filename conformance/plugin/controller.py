@@ -1,6 +1,5 @@
 """What the one process that owns the run folder does: gather results, write them, report."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,9 +58,6 @@ class Controller:
         reports = load_reports()
         results = self._folder.write()
         reports.write(self._folder.path, results, compare=self._run.compare_with())
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write((self._folder.path / "summary.md").read_text(encoding="utf-8"))
         if exitstatus == pytest.ExitCode.OK and self._run.verdict_problems(results.attempts):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -15,6 +15,7 @@ from conformance.plugin.options import Options
 from conformance.results import AttemptResult, Results, load
 from conformance.run_folder import RunFolder, describe, digests
 from conformance.scenario.model import Cell
+from conformance.targets.manifest import describe_target
 from conformance.targets.model import Target, Upstream
 from conformance.verdicts import Verdict
 from conformance.wire.durations import to_seconds
@@ -61,6 +62,14 @@ class Run:
             raise RuntimeError("only a run of the real API says so")
         return f"REAL API {api.url} model {api.model}, {options.count} per cell, at most {options.concurrency} at once"
 
+    def plan_line(self, cells: Sequence[Cell]) -> str:
+        """Say what a run would take."""
+        from conformance.real.estimate import estimate
+
+        if self.options.is_virtual:
+            return f"plan: {len(cells)} attempts on the virtual clock; nothing was run"
+        return f"plan: {estimate(cells, self.options.concurrency)}; nothing was run"
+
     @property
     def proves_checks(self) -> bool:
         """True when mutants run: they test the scenarios, so only on the virtual clock and without a fault."""
@@ -94,7 +103,7 @@ class Run:
         self.folder = RunFolder.create(options.run_dir, name, self.root)
         self._manifest = {
             **describe(argv, options.seed),
-            "targets": [_describe_target(target) for target in options.targets],
+            "targets": [describe_target(target) for target in options.targets],
             "count": options.count,
             "clock": options.clock,
             "concurrency": options.concurrency,
@@ -240,14 +249,3 @@ def attempt_seed(seed: int, cell: Cell, attempt: int) -> int:
     """Return an attempt's own seed, whatever the selection, the order or the worker."""
     identity = orjson.dumps([seed, cell.scenario, cell.values, attempt], option=orjson.OPT_SORT_KEYS)
     return int.from_bytes(hashlib.sha256(identity).digest()[:8]) >> 1
-
-
-def _describe_target(target: Target) -> dict[str, Any]:
-    return {
-        "name": target.name,
-        "upstream": target.upstream,
-        "url": target.url,
-        "command": target.command,
-        "rules_off": target.rules_off,
-        "rules_on": target.rules_on,
-    }

@@ -1,6 +1,6 @@
 """What an attempt is: a cell on a target, under a seed, on a clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from conformance.clock import Clock
@@ -32,7 +32,7 @@ class AttemptPlan:
         script = self.cell.script
         if self.mutant is None:
             return script
-        return Script(script.profile, (*self.mutant.rules, *script.rules), script.settings)
+        return replace(script, rules=(*self.mutant.rules, *script.rules))
 
     def header(self, epoch: int) -> Header:
         """Return the recording's first line."""

@@ -6,10 +6,12 @@ them out.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from conformance.wire.durations import Micros
 from conformance.wire.patterns import Pattern
+from conformance.wire.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,29 @@ class ScriptRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaySource:
+    """A recording to serve in place of the faithful mock; see `mock_upstream.replay` for what ``strict`` asks.
+
+    ``audio_dir`` is where ``--keep-audio`` kept the bodies by hash.
+    """
+
+    recording: Recording
+    strict: bool = False
+    audio_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """The upstream side of a scenario: a profile (a model's defaults), its dialect, and the exceptions to it.
 
     ``settings`` are the mock's knobs that a profile gives defaults for (``transcript``, ``chunk_ms``, ``pace`` …; see
-    `mock_upstream.profiles`).
+    `mock_upstream.profiles`). ``replay`` serves a recorded session instead; rules are then ignored.
     """
 
     profile: str = "realtime-ga"
     rules: tuple[ScriptRule, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    replay: ReplaySource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,9 @@ class FaultSpec:
     does: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
+
+_CHOSEN: Final[Mapping[str, Any]] = {"on": "*", "percent": 100, "times": 1_000_000}
+"""On a command line, where no rule names the event: which server events, how many percent of them, how often at most."""
 
 FAULTS: Final[Mapping[str, FaultSpec]] = {
     spec.name: spec
@@ -99,19 +117,19 @@ FAULTS: Final[Mapping[str, FaultSpec]] = {
         FaultSpec("string-deltas", "session", "Beta: transcript deltas are strings, as documented."),
         FaultSpec("object-deltas", "session", 'Beta: transcript deltas are objects {"text": …}.'),
         FaultSpec("reject-session-audio", "session", "Beta: session.audio is refused as an unknown parameter."),
-        FaultSpec("delay", "event", "The event goes out `by` later; others may overtake it.", {"by": "500ms"}),
-        FaultSpec("drop", "event", "The event is withheld."),
-        FaultSpec("duplicate", "event", "The event goes out twice."),
-        FaultSpec("reorder", "event", "The event goes out after the next one."),
-        FaultSpec("corrupt", "event", "The event's JSON is broken, so that it cannot be read."),
-        FaultSpec("truncate", "event", "The event's JSON is cut off in the middle."),
-        FaultSpec("binary", "event", "The event goes out as a binary frame."),
-        FaultSpec("oversize", "event", "The event carries a field of `size` bytes.", {"size": 17_000_000}),
-        FaultSpec("stall", "event", "This event and all later ones are withheld; the connection stays open."),
-        FaultSpec("close", "connection", "Close with `code` and `reason`.", {"code": 1011, "reason": ""}),
-        FaultSpec("abort", "connection", "Reset the connection (RST), no closing handshake."),
-        FaultSpec("half-open", "connection", "Stop reading and writing; the connection stays open."),
-        FaultSpec("no-pong", "connection", "Pings are not answered."),
+        FaultSpec("delay", "event", "The event goes out `by` later; others may overtake it.", {"by": "500ms", **_CHOSEN}),
+        FaultSpec("drop", "event", "The event is withheld.", _CHOSEN),
+        FaultSpec("duplicate", "event", "The event goes out twice.", _CHOSEN),
+        FaultSpec("reorder", "event", "The event goes out after the next one.", _CHOSEN),
+        FaultSpec("corrupt", "event", "The event's JSON is broken, so that it cannot be read.", _CHOSEN),
+        FaultSpec("truncate", "event", "The event's JSON is cut off in the middle.", _CHOSEN),
+        FaultSpec("binary", "event", "The event goes out as a binary frame.", _CHOSEN),
+        FaultSpec("oversize", "event", "The event carries a field of `size` bytes.", {"size": 17_000_000, **_CHOSEN}),
+        FaultSpec("stall", "event", "This event and all later ones are withheld; the connection stays open.", _CHOSEN),
+        FaultSpec("close", "connection", "Close with `code` and `reason`.", {"code": 1011, "reason": "", "after": "0ms"}),
+        FaultSpec("abort", "connection", "Reset the connection (RST), no closing handshake.", {"after": "0ms"}),
+        FaultSpec("half-open", "connection", "Stop reading and writing; the connection stays open.", {"after": "0ms"}),
+        FaultSpec("no-pong", "connection", "Pings are not answered.", {"after": "0ms"}),
         FaultSpec("refuse-401", "handshake", "HTTP 401 instead of the upgrade."),
         FaultSpec("refuse-403", "handshake", "HTTP 403 instead of the upgrade."),
         FaultSpec("refuse-429", "handshake", "HTTP 429 instead of the upgrade."),

@@ -1,0 +1,119 @@
+"""What the serving commands share: where to listen, when to stop, and a recording for each connection."""
+
+import asyncio
+import re
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from time import time
+from typing import Any, Final, NoReturn
+
+import orjson
+import typer
+
+from conformance.wire.durations import SECOND, Micros
+from conformance.wire.frames import Direction, Frame, Leg
+from conformance.wire.recording import Footer, Header, Recorder, Sink
+
+_LISTEN: Final = re.compile(r"(?:(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):)?(?P<port>\d{1,5})")
+_WIDEST_LINE: Final = 160
+
+
+def give_up(command: str, sentence: str) -> NoReturn:
+    """End the command with one sentence and exit status 2."""
+    typer.echo(f"conformance {command}: {sentence}", err=True)
+    raise typer.Exit(2)
+
+
+def read_listen(command: str, listen: str) -> tuple[str, int]:
+    """Read ``HOST:PORT`` or ``PORT``."""
+    match = _LISTEN.fullmatch(listen)
+    if match is None or int(match["port"]) > 65_535:
+        give_up(command, f"--listen {listen}: write it as HOST:PORT, such as 127.0.0.1:8080")
+    return (match["host"] or "127.0.0.1").strip("[]"), int(match["port"])
+
+
+def make_folder(command: str, option: str, folder: Path | None) -> Path | None:
+    """Make the folder that an option names."""
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        give_up(command, f"{option} {folder}: {error.strerror or error}; give a folder that can be written")
+    return folder
+
+
+async def serve_until_stopped(
+    command: str, server: AbstractAsyncContextManager[Any], where: str, welcome: Callable[[], str]
+) -> None:
+    """Run a server until SIGINT or SIGTERM; print ``welcome()`` once it listens."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await server.__aenter__()
+    except OSError as error:
+        give_up(command, f"cannot listen on {where}: {error.strerror or error}; choose another address")
+    try:
+        typer.echo(welcome())
+        await stop.wait()
+    finally:
+        await server.__aexit__(None, None, None)
+    typer.echo("Stopped.")
+
+
+class Desk:
+    """Gives each connection its number, its clock and, if wished, its recording and a printed line per frame."""
+
+    def __init__(self, *, record: Path | None, log: bool, secrets: tuple[str, ...] = ()) -> None:
+        """Nothing is recorded yet; ``secrets`` are blotted out of recordings."""
+        self._record = record
+        self._log = log
+        self._secrets = secrets
+        self.count = 0
+
+    def admit(self, seed: int = 0, fault: str | None = None) -> "Visit":
+        """Take a new connection."""
+        self.count += 1
+        loop, epoch = asyncio.get_running_loop(), int(time())
+        began = loop.time()
+
+        def now() -> Micros:
+            return round((loop.time() - began) * SECOND)
+
+        if self._record is None and not self._log:
+            return Visit(now, epoch, None, None)
+        header = Header(attempt=self.count, seed=seed, clock="real", epoch=epoch, fault=fault)
+        # Unbuffered, so that whoever kills the server still has every line.
+        stream = None if self._record is None else (self._record / f"{epoch}-{self.count}.jsonl").open("wb", buffering=0)
+        recorder = Recorder(header, now, secrets=self._secrets, stream=stream, keep_frames=False)
+        if self._log:
+            number = self.count
+            recorder.listeners.append(lambda frame: typer.echo(_line(number, frame)))
+
+        def done() -> None:
+            recorder.finish(Footer(now()))
+            if stream is not None:
+                stream.close()
+
+        return Visit(now, epoch, recorder.leg(Leg.UPSTREAM), done)
+
+
+class Visit:
+    """One connection at the desk: its clock, the unix second of its time 0, its sink, and what to call at its end."""
+
+    def __init__(self, now: Callable[[], Micros], epoch: int, sink: Sink | None, done: Callable[[], None] | None) -> None:
+        """Take the parts."""
+        self.now = now
+        self.epoch = epoch
+        self.sink = sink
+        self.done = done
+
+
+def _line(number: int, frame: Frame) -> str:
+    """Write a frame for people: ``#1  0.030121 <- response.created {…}``; the arrow points to us or away from us."""
+    arrow = "->" if frame.dir is Direction.UP else "<-"
+    content = {key: value for key, value in frame.data.items() if key != "type"}
+    text = f"#{number} {frame.t / SECOND:10.6f} {arrow} {frame.type or frame.kind} {orjson.dumps(content).decode()}"
+    return text if len(text) <= _WIDEST_LINE else f"{text[: _WIDEST_LINE - 1]}…"
