@@ -3,10 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .progress import Progress
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from conformance.results import Results
+
+
+__all__ = ["Progress", "summary", "write"]
 
 
 def write(run_dir: Path, results: "Results", *, compare: "Results | None" = None) -> None:

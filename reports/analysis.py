@@ -3,25 +3,36 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from conformance.results import Results
 
 from .clusters import Cluster, clusters
 from .comparison import Comparison, compare
+from .coverage import Requirement, requirements
+from .divergence import Divergence, diverge
+from .lateness import Lateness, lateness
 from .library import Library
+from .runs import RunComparison, compare_runs
 from .sentence import Sentence, verdict_sentence
-from .tally import Group, Tally, cells, flows, tally
-from .text import printable
+from .tally import BROKEN, Group, Tally, cells, flows, tally
+from .text import plural, printable
+
+_DIVERGENCES: Final = 4
+_PROBLEMS: Final = 8
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What there is to say about ``results``, whose recordings lie below ``run_dir``; ``baseline`` is an earlier run."""
+    """What there is to say about ``results``, whose recordings lie below ``run_dir``; ``baseline`` is an earlier run.
+
+    ``problems`` are sentences about what could not be read before the analysis began.
+    """
 
     results: Results
     run_dir: Path
     baseline: Results | None = None
+    problems: tuple[str, ...] = ()
 
     @cached_property
     def library(self) -> Library:
@@ -62,6 +73,45 @@ class Analysis:
     def clusters(self) -> tuple[Cluster, ...]:
         """Failures that look alike."""
         return clusters(self.results.attempts, self.library)
+
+    @cached_property
+    def divergences(self) -> tuple[Divergence, ...]:
+        """Where the representatives of the largest clusters leave the path of passing attempts."""
+        found = (diverge(cluster.representative, self.results.attempts, self.library) for cluster in self._telling())
+        return tuple(divergence for divergence in found if divergence is not None)[:_DIVERGENCES]
+
+    def _telling(self) -> list[Cluster]:
+        return [cluster for cluster in self.clusters if cluster.signature.verdict in BROKEN][: 2 * _DIVERGENCES]
+
+    @cached_property
+    def changes(self) -> RunComparison | None:
+        """What changed since the baseline, if there is one."""
+        return None if self.baseline is None else compare_runs(self.results, self.baseline)
+
+    @cached_property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """Requirements coverage."""
+        return requirements(self.results.attempts, self.results.run)
+
+    @cached_property
+    def lateness(self) -> Lateness | None:
+        """The harness's own lateness; the virtual clock has none."""
+        return None if self.run.get("clock") == "virtual" else lateness(self.results.attempts, self.library)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about how the run went: how it ended, and what could not be read."""
+        said = ["This run was interrupted; it shows what it has."] if self.run.get("interrupted") else []
+        cancelled = self.run.get("cancelled") or ()
+        if isinstance(cancelled, list) and cancelled:
+            said.append(
+                f"{plural(len(cancelled), 'attempt')} started ahead {'was' if len(cancelled) == 1 else 'were'} cancelled."
+            )
+        problems = [*self.problems, *self.library.problems]
+        if len(problems) > _PROBLEMS:
+            more = plural(len(problems) - _PROBLEMS, "more recording")
+            problems = [*problems[:_PROBLEMS], f"{more} cannot be read as they should."]
+        return tuple(printable(sentence) for sentence in [*said, *problems])
 
     @property
     def run(self) -> dict[str, Any]:

@@ -1,15 +1,21 @@
 """The run's recordings, read when asked for; what cannot be read becomes a sentence, never a crash."""
 
 from collections import OrderedDict
+from os import SEEK_END
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from conformance.results import AttemptResult
+from conformance.wire.durations import Micros
 from conformance.wire.recording import Recording, load
 
 from .text import printable
 
 _KEPT: Final = 400
+_TAIL: Final = 64 * 1024
+"""Bytes read for a footer, which holds a subject's last log lines."""
 
 
 class Library:
@@ -37,10 +43,30 @@ class Library:
                 self._kept.popitem(last=False)
         return self._kept[name]
 
+    def lateness(self, attempt: AttemptResult) -> Micros | None:
+        """Return the harness's worst lateness in an attempt, from the recording's last line; None if it says none."""
+        name = attempt.recording
+        path = None if name is None else self._path(name)
+        if path is None:
+            return None
+        try:
+            with path.open("rb") as stream:
+                stream.seek(max(0, stream.seek(0, SEEK_END) - _TAIL))
+                footer = orjson.loads(stream.read().rstrip(b"\n").rpartition(b"\n")[2])
+        except (OSError, ValueError):
+            return None
+        found = footer.get("lateness") if isinstance(footer, dict) and "end" in footer else None
+        return found if isinstance(found, int) else None
+
+    def _path(self, name: str) -> Path | None:
+        """Return where a recording lies; None outside the run folder."""
+        path = (self.run_dir / name).resolve()
+        return path if path.is_relative_to(self.run_dir.resolve()) else None
+
     def _read(self, name: str) -> Recording | None:
         shown = printable(name)
-        path = (self.run_dir / name).resolve()
-        if not path.is_relative_to(self.run_dir.resolve()):
+        path = self._path(name)
+        if path is None:
             self._problems[name] = f"{shown} lies outside the run folder and was not read."
             return None
         try:

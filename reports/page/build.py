@@ -17,6 +17,7 @@ from ..clusters import Cluster
 from ..opening import ACTS, openings
 from ..sentence import Tone
 from ..statistics.power import PRESETS, reach
+from ..story import title
 from ..text import clip, few, label_of, p_value, percent, plural, printable, seconds
 from . import rows
 from .curves import WIDTH, survival_chart
@@ -25,7 +26,6 @@ from .detail import Details, choose, link
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _WORDS: Final = {Tone.GREEN: "PASS", Tone.RED: "FAIL", Tone.GREY: "ERROR"}
 _CLUSTERS: Final = 24
-_PROBLEMS: Final = 8
 _FILTERS: Final = ("flow", "target", "verdict", "blame")
 _SECTIONS: Final = (
     ("verdict", "Verdict"),
@@ -71,9 +71,14 @@ def build(analysis: Analysis) -> str:
         "clusters": [_ClusterView(cluster) for cluster in analysis.clusters[:_CLUSTERS]],
         "clusters_left_out": max(0, len(analysis.clusters) - _CLUSTERS),
         "data": _script_data(details.data()),
-        "problems": _problems(analysis),
         "fault": printable(str(analysis.run.get("fault") or "")),
         "made_by": _made_by(analysis.run),
+        "divergences": analysis.divergences,
+        "changes": analysis.changes,
+        "requirements": analysis.requirements,
+        "lateness": analysis.lateness,
+        "virtual": analysis.run.get("clock") == "virtual",
+        "notes": analysis.notes,
     }
     return environment.get_template("report.html.j2").render(view)
 
@@ -106,16 +111,6 @@ def _filters(analysis: Analysis) -> list[tuple[str, list[str]]]:
         found["verdict"].add(rows.verdict_name(attempt))
         found["blame"].add(rows.blame_of(attempt))
     return [(name, sorted(values - {""})) for name, values in found.items()]
-
-
-def _problems(analysis: Analysis) -> list[str]:
-    problems = list(analysis.library.problems)
-    if len(problems) > _PROBLEMS:
-        return [
-            *problems[:_PROBLEMS],
-            f"{plural(len(problems) - _PROBLEMS, 'more recording')} cannot be read as they should.",
-        ]
-    return problems
 
 
 def _made_by(run: Mapping[str, Any]) -> str:
@@ -165,6 +160,8 @@ def _environment() -> Environment:
         "p": lambda value: p_value(value).removeprefix("= "),
         "thousands": lambda value: f"{value:,}",
         "counted": plural,
+        "event": title,
+        "clock": lambda t: f"{t / 1e6:.3f} s",
         "clip": clip,
         "tone": rows.tone,
         "standing_tone": rows.standing_tone,
