@@ -1,0 +1,173 @@
+"""The subject in this process without a socket: the same cores and shells, wired by whole messages in memory.
+
+The fastest way to make an attempt, for exploring many; the recording differs from that over WebSockets only where WebSocket
+itself shows (pings, closing handshakes that take time).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import cast
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import ClientConnection
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Close
+from websockets.http11 import Response
+
+from conformance.client import Dial
+from conformance.reference_proxy.server import Session as ProxySession
+from conformance.reference_proxy.translator import Translator
+from conformance.runner.attempt import Attempt
+from conformance.runner.in_process import MODEL
+from conformance.runner.memory import Ended, MemoryConnection, Message, pair
+from conformance.scenario.model import Connect, Speaks
+from conformance.wire.durations import SECOND
+from conformance.wire.frames import Direction, Kind
+from mock_upstream.actions import Setup
+from mock_upstream.connection import Connection, Ending
+from mock_upstream.handshakes import handshake_fault
+from mock_upstream.live import Live
+from mock_upstream.server import PATH
+from mock_upstream.session import Session
+
+ABNORMAL = 1006
+
+
+class InMemory:
+    """The reference proxy (or a broken one) and the mock, in memory."""
+
+    secrets: tuple[str, ...] = ()
+
+    def __init__(self, translator: Callable[[], Translator] = Translator) -> None:
+        """Choose what translates."""
+        self._translator = translator
+
+    @asynccontextmanager
+    async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
+        """Give the driver a dial that makes a proxy session, or a mock session, for each connection."""
+        sessions: list[asyncio.Task[None]] = []
+        failures: list[Exception] = []
+
+        async def to_mock(connect: Connect = Connect()) -> ClientConnection:  # noqa: B008  # frozen
+            return cast("ClientConnection", await _dial_mock(attempt, {"model": MODEL, **connect.query}, failures))
+
+        async def to_proxy(connect: Connect) -> ClientConnection:
+            client, server = pair(_path("/", connect.query))
+            session = ProxySession(cast("ClientConnection", server), to_mock, self._translator())
+            sessions.append(asyncio.create_task(session.run(), name="proxy session"))
+            return cast("ClientConnection", client)
+
+        yield to_mock if attempt.plan.cell.speaks is Speaks.REALTIME else to_proxy
+        for session in sessions:
+            session.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+        if failures:
+            raise ExceptionGroup("the mock itself failed; please report it", failures)
+
+
+async def _dial_mock(attempt: Attempt, query: Mapping[str, str], failures: list[Exception]) -> MemoryConnection:
+    """Open a session of the mock.
+
+    Raises:
+        InvalidStatus: the script or the fault refuses the handshake.
+    """
+    assignment = attempt.assign()
+    opening = {"path": PATH, "query": dict(query), "subprotocol": None}
+    fault, scripted = handshake_fault(assignment)
+    if fault is not None and fault.status is not None:
+        attempt.upstream_sink(assignment.conn, Direction.UP, Kind.OPEN, {**opening, "status": fault.status}, scripted)
+        attempt.closed()
+        raise InvalidStatus(Response(fault.status, "", Headers()))
+    if fault is not None:
+        await asyncio.sleep(fault.delay / SECOND)
+    attempt.upstream_sink(assignment.conn, Direction.UP, Kind.OPEN, opening, scripted)
+    client = MemoryConnection(_path(PATH, query))
+    setup = Setup(
+        script=assignment.script,
+        seed=assignment.seed,
+        epoch=assignment.epoch,
+        conn=assignment.conn,
+        model=query.get("model"),
+        intent=query.get("intent"),
+        query=query,
+        key="any-key-will-do",
+        fault=assignment.fault,
+    )
+    _MockEnd(client).serve(setup, attempt, failures)
+    return client
+
+
+class _MockEnd:
+    """The mock's end: what `Live` asks of a connection."""
+
+    def __init__(self, client: MemoryConnection) -> None:
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._live: Live
+        self._is_silent = False
+        client.peer = self
+
+    def serve(self, setup: Setup, attempt: Attempt, failures: list[Exception]) -> None:
+        """Start the session."""
+
+        def ended(_: Live, error: Exception | None) -> None:
+            attempt.closed()
+            if error is not None:
+                failures.append(error)
+
+        connection = cast("Connection", self)
+        self._live = Live(
+            Session(setup), connection, conn=setup.conn, now=attempt.now, sink=attempt.upstream_sink, on_end=ended
+        )
+        self._loop.call_soon(self._live.start)
+
+    # What comes from the client
+
+    def take(self, message: Message) -> None:
+        """Pass a message on in a later turn of the loop, as a socket would."""
+        if not self._is_silent:
+            self._loop.call_soon(self._live.message, message)
+
+    def end(self, ended: Ended) -> None:
+        """Pass the end on, after the messages before it."""
+        code, reason = (ABNORMAL, "") if ended.received is None else (ended.received.code, ended.received.reason)
+        if not self._is_silent:
+            self._loop.call_soon(self._close_live, Ending(code, reason, by_client=True))
+
+    def _close_live(self, ending: Ending) -> None:
+        if not self._is_silent:
+            self._is_silent = True
+            self._live.closed(ending)
+
+    # What the session asks for
+
+    def send(self, payload: bytes, *, binary: bool = False) -> None:
+        """Send a frame."""
+        self._client.take(payload if binary else payload.decode())
+
+    def flush(self) -> None:
+        """Do nothing: what was sent has arrived."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the client's end."""
+        self._is_silent = True
+        said = Close(code, reason)
+        self._client.end(Ended(said, said, received_first=True))
+
+    def abort(self) -> None:
+        """Cut the client off."""
+        self._is_silent = True
+        self._client.end(Ended())
+
+    def go_silent(self) -> None:
+        """Hear nothing more."""
+        self._is_silent = True
+
+    def ignore_pings(self) -> None:
+        """Do nothing: there are no pings."""
+
+
+def _path(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
