@@ -20,7 +20,7 @@ class Dialogue:
         self.now = 0
         self.down: list[tuple[int, Any]] = []
         self.up: list[tuple[int, Mapping[str, Any]]] = []
-        self.closed: CloseClient | None = None
+        self.closed = CloseClient(0, "not closed")
         self.upstream_closed: CloseUpstream | None = None
 
     # The two sides

@@ -10,7 +10,7 @@ def talk() -> Dialogue:
     return Dialogue()
 
 
-def test_settings_become_one_session_update_after_session_created(talk):
+def test_settings_become_one_session_update_after_session_created(talk: Dialogue) -> None:
     talk.settings(think={"prompt": "Hi"})
     talk.open()
     assert talk.sent() == []
@@ -19,7 +19,7 @@ def test_settings_become_one_session_update_after_session_created(talk):
     assert talk.sent("session.update")[0]["session"]["instructions"] == "Hi"
 
 
-def test_settings_are_applied_after_session_updated_only(talk):
+def test_settings_are_applied_after_session_updated_only(talk: Dialogue) -> None:
     talk.open()
     talk.settings()
     talk.upstream("session.created")
@@ -28,7 +28,7 @@ def test_settings_are_applied_after_session_updated_only(talk):
     assert talk.heard() == ["SettingsApplied"]
 
 
-def test_what_comes_early_waits_and_goes_up_in_its_order(talk):
+def test_what_comes_early_waits_and_goes_up_in_its_order(talk: Dialogue) -> None:
     talk.open()
     talk.client({"type": "InjectUserMessage", "content": "before Settings"})
     talk.settings()
@@ -49,7 +49,7 @@ def test_what_comes_early_waits_and_goes_up_in_its_order(talk):
     assert talk.heard() == ["SettingsApplied", "ConversationText"]
 
 
-def test_repeated_settings_are_answered_without_a_second_update(talk):
+def test_repeated_settings_are_answered_without_a_second_update(talk: Dialogue) -> None:
     talk.open()
     talk.upstream("session.created")
     talk.settings()
@@ -60,7 +60,7 @@ def test_repeated_settings_are_answered_without_a_second_update(talk):
     assert talk.heard() == ["SettingsApplied"] * 3
 
 
-def test_a_second_session_updated_changes_nothing(talk):
+def test_a_second_session_updated_changes_nothing(talk: Dialogue) -> None:
     talk.open()
     talk.upstream("session.created")
     talk.settings(greeting="Hello")
@@ -68,14 +68,14 @@ def test_a_second_session_updated_changes_nothing(talk):
     assert talk.heard() == ["SettingsApplied", "ConversationText", "AgentAudioDone"]
 
 
-def test_an_update_that_nobody_asked_for_applies_no_settings(talk):
+def test_an_update_that_nobody_asked_for_applies_no_settings(talk: Dialogue) -> None:
     talk.open()
     talk.upstream("session.created", "session.updated")
     assert talk.heard() == []
 
 
 @pytest.mark.parametrize("echoes", [True, False])
-def test_a_refused_update_is_shown_and_settings_may_come_again(talk, echoes):
+def test_a_refused_update_is_shown_and_settings_may_come_again(talk: Dialogue, echoes: bool) -> None:
     talk.open()
     talk.upstream("session.created")
     talk.settings(think={"toolChoice": "auto"})
@@ -89,7 +89,7 @@ def test_a_refused_update_is_shown_and_settings_may_come_again(talk, echoes):
     assert talk.heard()[1:] == ["SettingsApplied", "ConversationText"]
 
 
-def test_a_server_error_during_the_update_refuses_nothing(talk):
+def test_a_server_error_during_the_update_refuses_nothing(talk: Dialogue) -> None:
     talk.open()
     talk.upstream("session.created")
     talk.settings()
@@ -97,7 +97,7 @@ def test_a_server_error_during_the_update_refuses_nothing(talk):
     assert talk.heard() == ["Error", "SettingsApplied"]
 
 
-def test_the_greeting_goes_to_the_client_alone_once(talk):
+def test_the_greeting_goes_to_the_client_alone_once(talk: Dialogue) -> None:
     talk.open()
     talk.upstream("session.created")
     talk.settings(greeting="Hello!")
@@ -110,7 +110,7 @@ def test_the_greeting_goes_to_the_client_alone_once(talk):
     assert talk.sent() == ["session.update"]
 
 
-def test_the_greeting_is_not_repeated_when_a_conversation_goes_on(talk):
+def test_the_greeting_is_not_repeated_when_a_conversation_goes_on(talk: Dialogue) -> None:
     talk.open()
     talk.upstream("session.created")
     talk.settings(greeting="Hello!", context={"messages": [{"role": "user", "content": "My name is Ada."}]})
@@ -120,7 +120,7 @@ def test_the_greeting_is_not_repeated_when_a_conversation_goes_on(talk):
 
 
 @pytest.mark.parametrize("created", [True, False])
-def test_a_silent_upstream_becomes_a_visible_refusal(talk, created):
+def test_a_silent_upstream_becomes_a_visible_refusal(talk: Dialogue, created: bool) -> None:
     talk.open()
     if created:
         talk.upstream("session.created")
@@ -131,7 +131,7 @@ def test_a_silent_upstream_becomes_a_visible_refusal(talk, created):
     assert talk.upstream_closed is not None
 
 
-def test_settings_wait_for_a_response_that_is_open(talk):
+def test_settings_wait_for_a_response_that_is_open(talk: Dialogue) -> None:
     talk.open()
     talk.upstream("session.created", {"type": "response.created", "response": {"id": "resp_1"}})
     talk.settings()
@@ -140,7 +140,7 @@ def test_settings_wait_for_a_response_that_is_open(talk):
     assert talk.sent() == ["session.update"]
 
 
-def test_input_that_waits_is_bounded(talk):
+def test_input_that_waits_is_bounded(talk: Dialogue) -> None:
     talk.open()
     for _ in range(5):
         talk.client(bytes(16 * 1024 * 1024))

@@ -1,6 +1,7 @@
 """Settings: each field where the API wants it, wrong types refused by name, and the result valid for the SDK's types."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ FULL = {
 }
 
 
-def test_every_field_finds_its_place():
+def test_every_field_finds_its_place() -> None:
     agent = read_settings(FULL)
     session = session_of(agent, None)
     assert agent.microphone == AudioFormat(Encoding.PCM16, 16_000)
@@ -59,7 +60,7 @@ def test_every_field_finds_its_place():
 
 
 @pytest.mark.parametrize("settings", [FULL, {"type": "Settings"}, {"agent": {"idleTimeoutMs": None}}])
-def test_the_update_is_valid_for_the_sdk(settings):
+def test_the_update_is_valid_for_the_sdk(settings: dict[str, Any]) -> None:
     talk = Dialogue()
     talk.open()
     talk.upstream("session.created")
@@ -68,13 +69,13 @@ def test_the_update_is_valid_for_the_sdk(settings):
     assert problems(update, "client") == []
 
 
-def test_empty_settings_leave_the_rest_to_the_upstream():
+def test_empty_settings_leave_the_rest_to_the_upstream() -> None:
     session = session_of(read_settings({"type": "Settings"}), None)
     assert set(session) == {"type", "audio"}
 
 
 @pytest.mark.parametrize("choice", [{"name": "weather"}, {"type": "function", "function": {"name": "weather"}}])
-def test_a_tool_may_be_chosen_by_name(choice):
+def test_a_tool_may_be_chosen_by_name(choice: dict[str, Any]) -> None:
     agent = read_settings({"agent": {"think": {"toolChoice": choice}}})
     assert agent.tool_choice == {"type": "function", "name": "weather"}
 
@@ -108,7 +109,7 @@ def test_a_tool_may_be_chosen_by_name(choice):
         ({"agent": {"speak": {"provider": {"voice": 5}}}}, "agent.speak.provider.voice"),
     ],
 )
-def test_a_wrong_type_is_refused_by_name_and_other_settings_may_follow(settings, path):
+def test_a_wrong_type_is_refused_by_name_and_other_settings_may_follow(settings: dict[str, Any], path: str) -> None:
     with pytest.raises(SettingsError, match=f"^{re.escape(path)} must "):
         read_settings(settings)
     talk = Dialogue()

@@ -1,6 +1,7 @@
 """Function calls: shown once, answered whole, continued in order."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,11 @@ def calls(talk: Dialogue, *call_ids: str, response_id: str = "resp_1") -> None:
     talk.respond(response_id, *events, done=False)
 
 
-def answer(talk: Dialogue, call_id: str = "call_1", **output) -> None:
+def answer(talk: Dialogue, call_id: str = "call_1", **output: Any) -> None:
     talk.client({"type": "FunctionCallResponse", "id": call_id, "name": "weather", **(output or {"content": "4"})})
 
 
-def test_a_call_is_shown_once_whichever_events_carry_it(talk):
+def test_a_call_is_shown_once_whichever_events_carry_it(talk: Dialogue) -> None:
     calls(talk, "call_1")
     talk.upstream({"type": "response.output_item.done", "response_id": "resp_1", "item": CALL})
     talk.upstream({"type": "conversation.item.done", "item": CALL})
@@ -31,7 +32,7 @@ def test_a_call_is_shown_once_whichever_events_carry_it(talk):
 
 
 @pytest.mark.parametrize("carrier", ["response.output_item.done", "conversation.item.done", "response.done"])
-def test_a_call_that_only_an_item_carries_is_shown(talk, carrier):
+def test_a_call_that_only_an_item_carries_is_shown(talk: Dialogue, carrier: str) -> None:
     talk.respond("resp_1", done=False)
     if carrier == "response.done":
         talk.done("resp_1", output=[CALL])
@@ -40,14 +41,14 @@ def test_a_call_that_only_an_item_carries_is_shown(talk, carrier):
     assert len(talk.heard("FunctionCallRequest")) == 1
 
 
-def test_a_call_that_was_cut_off_is_not_shown(talk):
+def test_a_call_that_was_cut_off_is_not_shown(talk: Dialogue) -> None:
     talk.respond("resp_1", done=False)
     cut = {**CALL, "arguments": '{"ci', "status": "incomplete"}
     talk.done("resp_1", status="cancelled", output=[cut])
     assert talk.heard("FunctionCallRequest") == []
 
 
-def test_the_name_of_a_call_may_come_with_its_item(talk):
+def test_the_name_of_a_call_may_come_with_its_item(talk: Dialogue) -> None:
     talk.respond("resp_1", done=False)
     talk.upstream({"type": "response.output_item.added", "response_id": "resp_1", "item": {**CALL, "arguments": ""}})
     done = {
@@ -60,7 +61,7 @@ def test_the_name_of_a_call_may_come_with_its_item(talk):
     assert talk.heard("FunctionCallRequest")[0]["functions"][0]["name"] == "weather"
 
 
-def test_the_output_goes_up_at_once_and_the_response_waits_for_response_done(talk):
+def test_the_output_goes_up_at_once_and_the_response_waits_for_response_done(talk: Dialogue) -> None:
     calls(talk, "call_1")
     answer(talk)
     assert talk.sent() == ["conversation.item.create"]
@@ -72,7 +73,7 @@ def test_the_output_goes_up_at_once_and_the_response_waits_for_response_done(tal
     assert talk.sent() == ["conversation.item.create", "response.create"]
 
 
-def test_the_response_waits_for_the_confirmation_that_comes_after_response_done(talk):
+def test_the_response_waits_for_the_confirmation_that_comes_after_response_done(talk: Dialogue) -> None:
     calls(talk, "call_1")
     answer(talk)
     talk.done("resp_1")
@@ -81,7 +82,7 @@ def test_the_response_waits_for_the_confirmation_that_comes_after_response_done(
     assert talk.sent()[-1] == "response.create"
 
 
-def test_an_answer_after_response_done_is_continued_at_once(talk):
+def test_an_answer_after_response_done_is_continued_at_once(talk: Dialogue) -> None:
     calls(talk, "call_1")
     talk.done("resp_1")
     talk.wait(100)
@@ -90,7 +91,7 @@ def test_an_answer_after_response_done_is_continued_at_once(talk):
     assert talk.sent() == ["conversation.item.create", "response.create"]
 
 
-def test_parallel_calls_are_continued_when_every_output_is_up_and_confirmed(talk):
+def test_parallel_calls_are_continued_when_every_output_is_up_and_confirmed(talk: Dialogue) -> None:
     calls(talk, "call_1", "call_2")
     talk.done("resp_1")
     answer(talk, "call_1")
@@ -104,7 +105,7 @@ def test_parallel_calls_are_continued_when_every_output_is_up_and_confirmed(talk
     assert talk.sent().count("response.create") == 1
 
 
-def test_an_output_that_is_never_confirmed_becomes_an_error(talk):
+def test_an_output_that_is_never_confirmed_becomes_an_error(talk: Dialogue) -> None:
     calls(talk, "call_1")
     answer(talk)
     talk.done("resp_1")
@@ -112,7 +113,7 @@ def test_an_output_that_is_never_confirmed_becomes_an_error(talk):
     assert [m["code"] for m in talk.heard("Error")] == ["upstream_timeout"]
 
 
-def test_a_response_that_never_ends_becomes_an_error_for_the_output(talk):
+def test_a_response_that_never_ends_becomes_an_error_for_the_output(talk: Dialogue) -> None:
     calls(talk, "call_1")
     answer(talk)
     talk.confirm()
@@ -120,7 +121,7 @@ def test_a_response_that_never_ends_becomes_an_error_for_the_output(talk):
     assert [m["code"] for m in talk.heard("Error")] == ["upstream_timeout"]
 
 
-def test_a_user_message_is_answered_while_a_call_is_open(talk):
+def test_a_user_message_is_answered_while_a_call_is_open(talk: Dialogue) -> None:
     calls(talk, "call_1")
     talk.done("resp_1")
     talk.client({"type": "InjectUserMessage", "content": "well?"})
@@ -138,7 +139,7 @@ def test_a_user_message_is_answered_while_a_call_is_open(talk):
         ({"content": ""}, ""),
     ],
 )
-def test_a_string_goes_up_verbatim(talk, given, output):
+def test_a_string_goes_up_verbatim(talk: Dialogue, given: dict[str, Any], output: str) -> None:
     answer(talk, **given)
     item = talk.sent("conversation.item.create")[0]["item"]
     assert (item["type"], item["call_id"], item["output"]) == ("function_call_output", "call_1", output)
@@ -154,12 +155,12 @@ def test_a_string_goes_up_verbatim(talk, given, output):
         ({"error": {"code": 1}, "result": 2}, {"error": {"code": 1}, "result": 2}),
     ],
 )
-def test_any_other_value_goes_up_as_json(talk, given, value):
+def test_any_other_value_goes_up_as_json(talk: Dialogue, given: dict[str, Any], value: object) -> None:
     answer(talk, **given)
     assert json.loads(talk.sent("conversation.item.create")[0]["item"]["output"]) == value
 
 
-def test_a_call_is_answered_once(talk):
+def test_a_call_is_answered_once(talk: Dialogue) -> None:
     calls(talk, "call_1")
     answer(talk)
     answer(talk)
@@ -167,7 +168,7 @@ def test_a_call_is_answered_once(talk):
     assert [m["code"] for m in talk.heard("Error")] == ["duplicate_function_response"]
 
 
-def test_a_refused_output_leaves_nothing_waiting(talk):
+def test_a_refused_output_leaves_nothing_waiting(talk: Dialogue) -> None:
     answer(talk, "call_unknown")
     talk.upstream(error("invalid_tool_call_id", event_id=talk.sent("conversation.item.create")[0]["event_id"]))
     talk.wait(60_000)
@@ -176,7 +177,7 @@ def test_a_refused_output_leaves_nothing_waiting(talk):
 
 
 @pytest.mark.parametrize("message", [{"id": "call_1"}, {"content": "4"}, {"id": 4, "content": "4"}])
-def test_a_response_that_answers_no_call_is_an_error_of_the_client(talk, message):
+def test_a_response_that_answers_no_call_is_an_error_of_the_client(talk: Dialogue, message: dict[str, Any]) -> None:
     talk.client({"type": "FunctionCallResponse", **message})
     assert talk.heard() == ["Error"]
     assert talk.sent() == []
