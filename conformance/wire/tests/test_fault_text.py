@@ -20,8 +20,8 @@ def test_parameters_are_read_as_what_they_are() -> None:
     ("text", "sentence"),
     [
         ("idle-eror", "there is no fault 'idle-eror'; did you mean 'idle-error'?"),
-        ("drop,by=1s", "drop has no parameter 'by'; it takes none, written k=v"),
-        ("delay,500ms", "delay has no parameter '500ms'; it takes by, written k=v"),
+        ("drop,by=1s", "drop has no parameter 'by'; it takes on, percent, times, written k=v"),
+        ("delay,500ms", "delay has no parameter '500ms'; it takes by, on, percent, times, written k=v"),
         ("close,code=soon", "code is a whole number, not 'soon'"),
         ("delay,by=500", "'500' is not a duration; write a number with a unit, such as 40ms, 1.5s or 2m"),
     ],

@@ -1,0 +1,188 @@
+"""The outbox: every event passes here on its way out, where a script may hold, alter, replace or withhold it.
+
+What an event changes in the session (a response is over, a configuration is in force) happens in ``sent``: when it is really
+sent, however late that is, and never if it is withheld.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from conformance.wire.durations import SECOND, Micros
+from conformance.wire.script import Fault, ScriptRule
+from mock_upstream.actions import Abort, Action, Close, HalfOpen, Mark, NoPong, Send
+from mock_upstream.agenda import Agenda
+from mock_upstream.faults import as_micros, spoil
+from mock_upstream.scripting import Rules, param, scope_of
+
+_REORDER_AT_LATEST: Micros = SECOND
+"""A reordered event goes out then at the latest, when no other comes to overtake it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event on its way out. ``exempt``: a script wrote it, in its final form; no rule looks at it again."""
+
+    event: Mapping[str, Any]
+    sent: Callable[[], None] | None = None
+    scripted: str | None = None
+    exempt: bool = False
+
+
+class Outbox:
+    """Turns events into actions. The session sets the hooks: ``play`` a rule's reply, ``arm`` a fault, ``on_sent``."""
+
+    def __init__(
+        self, agenda: Agenda, rules: Rules, translate: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+    ) -> None:
+        self.actions: list[Action] = []
+        self.closed = False
+        self.scripted: str | None = None
+        """The rule in whose name everything is said at the moment."""
+        self.spoiling: Fault | None = None
+        """The fault of everything that is said at the moment."""
+        self.play: Callable[[ScriptRule, Outgoing], None] = lambda _rule, _replaced: None
+        self.arm: Callable[[Fault, str | None], None] = lambda _fault, _scripted: None
+        self.on_sent: list[Callable[[Mapping[str, Any]], None]] = []
+        self._agenda = agenda
+        self._rules = rules
+        self._translate = translate
+        self._stalled = False
+        self._stalled_by: str | None = None
+        self._overtaken: Outgoing | None = None
+
+    def emit(self, outgoing: Outgoing) -> None:
+        """Let an event go out now, unless a rule has a say in it."""
+        if outgoing.exempt:
+            self.send(outgoing)
+            return
+        event = self._translate(outgoing.event)
+        if event is None:
+            if outgoing.sent is not None:
+                outgoing.sent()
+            return
+        if event is not outgoing.event or self.scripted is not None:
+            outgoing = replace(outgoing, event=event, scripted=self.scripted)
+        rule = self._rules.match(event, from_server=True)
+        if rule is not None:
+            self._obey(rule, replace(outgoing, scripted=rule.id or None))
+        elif self.spoiling is not None:
+            self.spoil(self.spoiling, outgoing)
+        else:
+            self.send(outgoing)
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Send an event as it is."""
+        if self.closed:
+            return
+        if self._stalled:
+            self.withhold(replace(outgoing, scripted=outgoing.scripted or self._stalled_by))
+            return
+        self._write(Send(orjson.dumps(outgoing.event), outgoing.event, outgoing.scripted), outgoing)
+
+    def withhold(self, outgoing: Outgoing) -> None:
+        """Keep an event back for good."""
+        self.mark({"mark": "withheld", "event": outgoing.event}, outgoing.scripted)
+
+    def mark(self, body: Mapping[str, Any], scripted: str | None) -> None:
+        """Write a line for the recording."""
+        self.actions.append(Mark(body, scripted))
+
+    def close(self, code: int, reason: str = "", scripted: str | None = None) -> None:
+        """Close the connection; nothing goes out after it."""
+        self._end(Close(code, reason, scripted))
+
+    def stall(self, scripted: str | None) -> None:
+        """Withhold everything from now on; the connection stays open."""
+        self._stalled = True
+        self._stalled_by = scripted
+
+    def act(self, fault: Fault, scripted: str | None) -> None:
+        """Carry out a fault of the connection, ``after`` its time if it has one."""
+        after = as_micros(param(fault, "after"))
+        if after:
+            self._agenda.plan(after, lambda: self._act_now(fault, scripted))
+        else:
+            self._act_now(fault, scripted)
+
+    def _act_now(self, fault: Fault, scripted: str | None) -> None:
+        if self.closed:
+            return
+        self.mark({"mark": "fault", "name": fault.name}, scripted)
+        match fault.name:
+            case "close":
+                self.close(int(param(fault, "code")), str(param(fault, "reason")), scripted)
+            case "abort":
+                self._end(Abort(scripted))
+            case "half-open":
+                self._end(HalfOpen(scripted))
+            case _:
+                self.actions.append(NoPong(scripted))
+
+    def _end(self, action: Action) -> None:
+        if not self.closed:
+            self.actions.append(action)
+            self.closed = True
+            self._agenda.clear()
+
+    def _obey(self, rule: ScriptRule, outgoing: Outgoing) -> None:
+        if rule.reply is not None:
+            self.withhold(outgoing)
+            self._agenda.plan(rule.delay, lambda: self.play(rule, outgoing))
+        elif rule.fault is not None and scope_of(rule.fault) == "event":
+            fault = rule.fault
+            self._later(rule.delay, outgoing, lambda: self.spoil(fault, outgoing))
+            return
+        elif rule.fault is not None:
+            self.send(outgoing)
+        else:
+            self._later(rule.delay, outgoing, lambda: self.send(outgoing))
+        if rule.fault is not None:
+            fault = rule.fault
+            self._agenda.plan(rule.delay, lambda: self.arm(fault, rule.id or None))
+
+    def _later(self, delay: Micros, outgoing: Outgoing, work: Callable[[], None]) -> None:
+        if delay:
+            self.mark({"mark": "delayed", "type": outgoing.event.get("type"), "by": delay}, outgoing.scripted)
+            self._agenda.plan(delay, work)
+        else:
+            work()
+
+    def spoil(self, fault: Fault, outgoing: Outgoing) -> None:
+        """Carry out a fault of one event."""
+        if self.closed:
+            return
+        self.mark({"mark": "fault", "name": fault.name}, outgoing.scripted)
+        match fault.name:
+            case "delay":
+                self._later(as_micros(param(fault, "by")), outgoing, lambda: self.send(outgoing))
+            case "drop":
+                self.withhold(outgoing)
+            case "stall":
+                self.withhold(outgoing)
+                self.stall(outgoing.scripted)
+            case "duplicate":
+                self.send(outgoing)
+                self.send(replace(outgoing, sent=None))
+            case "reorder":
+                self._flush_overtaken()
+                self._overtaken = outgoing
+                self._agenda.plan(_REORDER_AT_LATEST, self._flush_overtaken)
+            case _:
+                self._write(spoil(fault, outgoing.event, outgoing.scripted), outgoing)
+
+    def _flush_overtaken(self) -> None:
+        overtaken, self._overtaken = self._overtaken, None
+        if overtaken is not None:
+            self.send(overtaken)
+
+    def _write(self, send: Send, outgoing: Outgoing) -> None:
+        self.actions.append(send)
+        if outgoing.sent is not None:
+            outgoing.sent()
+        for listener in self.on_sent:
+            listener(outgoing.event)
+        if self._overtaken is not None:
+            self._flush_overtaken()

@@ -1,0 +1,242 @@
+"""Responses: what one is, what it has said so far, and the objects that show it.
+
+A response is known by what was really planned out of it so far, so that a cancel closes exactly what is open. `timeline`
+makes the steps; `player` plays them while the session goes on reading.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from conformance.wire.audio import PCM_24K, AudioFormat, realtime_format
+from conformance.wire.durations import Micros
+from mock_upstream import model
+from mock_upstream.conversation import Item
+from mock_upstream.errors import ApiError
+from mock_upstream.state import State
+
+
+class Kind(StrEnum):
+    """What an output item is."""
+
+    TEXT = "text"
+    AUDIO = "audio"
+    CALL = "call"
+
+
+CARRIER: Final = {
+    Kind.TEXT: "response.output_text",
+    Kind.AUDIO: "response.output_audio_transcript",
+    Kind.CALL: "response.function_call_arguments",
+}
+"""The event family that carries an output's words."""
+
+
+@dataclass(slots=True)
+class Output:
+    """One output item: the whole of what it will say, what it has said, and which of its events went by."""
+
+    index: int
+    item: Item
+    kind: Kind
+    text: str
+    said: str = ""
+    opened: bool = False
+    """Its content part was added (a call: its item was)."""
+    done: set[str] = field(default_factory=set)
+    """The types of its closing events that went by."""
+    played: Micros = 0
+    """Audio sent."""
+    sound: bytearray = field(default_factory=bytearray)
+
+
+@dataclass(slots=True)
+class Response:
+    """A response. ``conversation_id`` is None out of band."""
+
+    id: str
+    conversation_id: str | None
+    modalities: list[str]
+    format: Mapping[str, Any]
+    voice: Any
+    max_tokens: int | str
+    metadata: Mapping[str, str] | None
+    tools: list[Mapping[str, Any]]
+    tool_choice: Any
+    turn: int
+    input: list[Mapping[str, Any]] | None = None
+    outputs: list[Output] = field(default_factory=list)
+    steps: "Iterator[Step] | None" = None
+    announced: bool = False
+    ending: bool = False
+    """Its ``response.done`` is on its way (or withheld); it cannot be cancelled any more."""
+    cancelled: bool = False
+    heard_from: Micros | None = None
+    """When its first audio went out."""
+
+    @property
+    def in_conversation(self) -> bool:
+        """Whether it adds to the default conversation."""
+        return self.conversation_id is not None
+
+    @property
+    def audio_format(self) -> AudioFormat:
+        """The format of its audio."""
+        return realtime_format(self.format) or PCM_24K
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it answers aloud."""
+        return "audio" in self.modalities
+
+
+class Step(NamedTuple):
+    """One event of a response: how long after the previous one, how to make it (None: it says nothing), what it changes
+    when it is really sent.
+    """
+
+    after: Micros
+    make: Callable[[], Mapping[str, Any] | None]
+    sent: Callable[[], None] | None = None
+
+
+def begin(state: State, params: Mapping[str, Any] | None = None) -> Response:
+    """Return a new response with the session's settings, overridden by those of ``response.create``."""
+    given = {key: value for key, value in (params or {}).items() if value is not None}
+    config = state.config
+    output = config["audio"].get("output") or {}
+    wanted = (given.get("audio") or {}).get("output") or {}
+    response = Response(
+        id=state.new_id("resp"),
+        conversation_id=None if given.get("conversation") == "none" else state.conversation.id,
+        modalities=list(given.get("output_modalities") or config.get("output_modalities") or ["audio"]),
+        format=wanted.get("format") or output.get("format") or {"type": "audio/pcm", "rate": 24000},
+        voice=wanted.get("voice") or output.get("voice") or "alloy",
+        max_tokens=given.get("max_output_tokens", config.get("max_output_tokens", "inf")),
+        metadata=given.get("metadata"),
+        tools=list(given.get("tools") if "tools" in given else config.get("tools") or []),
+        tool_choice=given.get("tool_choice", config.get("tool_choice", "auto")),
+        turn=state.turn,
+        input=given.get("input"),
+    )
+    state.turn += 1
+    return response
+
+
+def open_output(
+    state: State, response: Response, kind: Kind, text: str, call: model.Call | None = None, item_id: str | None = None
+) -> Output:
+    """Add an output item to a response, and to the conversation unless the response is out of band."""
+    item_id = item_id or state.new_id("item")
+    body: dict[str, Any]
+    if call is not None:
+        call_id = call.call_id or state.ids.call()
+        body = {"id": item_id, "type": "function_call", "status": "in_progress", "name": call.name}
+        body |= {"call_id": call_id, "arguments": ""}
+    else:
+        body = {"id": item_id, "type": "message", "status": "in_progress", "role": "assistant", "content": []}
+    if state.profile.reasoning and call is None:
+        body["phase"] = "final_answer"
+    item = Item(item_id, body, by_model=True, format=response.audio_format)
+    output = Output(len(response.outputs), item, kind, text)
+    output.opened = call is not None
+    response.outputs.append(output)
+    if response.in_conversation:
+        state.conversation.insert(output.item)
+    return output
+
+
+def shown_item(output: Output) -> dict[str, Any]:
+    """Return a copy of an output's item for an event; the item itself goes on changing."""
+    body = dict(output.item.body)
+    if "content" in body:
+        body["content"] = [dict(part) for part in body["content"]]
+    return body
+
+
+def complete_item(state: State, output: Output, status: str) -> None:
+    """Give an output's item its final content: what was said."""
+    item, said = output.item, output.said
+    content: list[dict[str, Any]] = []
+    if output.kind is Kind.AUDIO and output.opened:
+        content = [{"type": "output_audio", "transcript": said}]
+        state.conversation.hold_audio(item, bytes(output.sound))
+    elif output.opened:
+        content = [{"type": "output_text", "text": said}]
+    item.body = {**item.body, "status": status}
+    item.body |= {"arguments": said} if output.kind is Kind.CALL else {"content": content}
+    item.text_tokens = model.item_tokens(item.body) + (model.text_tokens(said) if output.kind is Kind.AUDIO else 0)
+    item.audio_tokens = model.audio_out_tokens(output.played)
+
+
+def shown(response: Response, status: str, details: Any = None, usage: Any = None) -> dict[str, Any]:
+    """Return the response object, its keys in the order of the wire."""
+    finished = status != "in_progress" and status != "failed"
+    return {
+        "object": "realtime.response",
+        "id": response.id,
+        "status": status,
+        "status_details": details,
+        "output": [shown_item(output) for output in response.outputs] if finished else [],
+        "conversation_id": response.conversation_id,
+        "output_modalities": response.modalities,
+        "max_output_tokens": response.max_tokens,
+        "audio": {"output": {"format": response.format, "voice": response.voice}},
+        "usage": usage,
+        "metadata": response.metadata,
+    }
+
+
+def failed_details(error: ApiError) -> dict[str, Any]:
+    """Return the ``status_details`` of a failed response; an empty message is left out (R forum 1362788)."""
+    shown_error: dict[str, Any] = {"type": error.type, "code": error.code}
+    if error.message:
+        shown_error["message"] = error.message
+    return {"type": "failed", "error": shown_error}
+
+
+def usage(state: State, response: Response, *, failed: bool = False) -> dict[str, Any]:
+    """Count the tokens of a response; a failed one cost none. What went in before is cached in blocks of 64."""
+    text_in = audio_in = text_out = audio_out = cached_text = cached_audio = 0
+    if not failed:
+        text_in, audio_in = _input_tokens(state, response)
+        text_out = sum(output.item.text_tokens for output in response.outputs)
+        audio_out = sum(output.item.audio_tokens for output in response.outputs)
+        mine = {output.item.id for output in response.outputs} if response.in_conversation else set()
+        for output in response.outputs:
+            if output.item.id in mine and output.item.id in state.conversation:
+                text_in -= output.item.text_tokens
+                audio_in -= output.item.audio_tokens
+        cached = min(state.cached_tokens, text_in + audio_in) // 64 * 64
+        cached_text = min(cached, text_in)
+        cached_audio = cached - cached_text
+        if response.in_conversation:
+            state.cached_tokens = text_in + audio_in
+    details = {"text_tokens": text_out, "audio_tokens": audio_out}
+    if state.profile.reasoning:
+        details["reasoning_tokens"] = 0 if failed else max(1, text_out // 2)
+        text_out += details["reasoning_tokens"]
+        details["text_tokens"] = text_out
+    return {
+        "total_tokens": text_in + audio_in + text_out + audio_out,
+        "input_tokens": text_in + audio_in,
+        "output_tokens": text_out + audio_out,
+        "input_token_details": {
+            "text_tokens": text_in,
+            "audio_tokens": audio_in,
+            "image_tokens": 0,
+            "cached_tokens": cached_text + cached_audio,
+            "cached_tokens_details": {"text_tokens": cached_text, "audio_tokens": cached_audio, "image_tokens": 0},
+        },
+        "output_token_details": details,
+    }
+
+
+def _input_tokens(state: State, response: Response) -> tuple[int, int]:
+    instructions = model.text_tokens(str(state.config.get("instructions") or ""))
+    tools = sum(model.text_tokens(str(tool)) for tool in response.tools)
+    if response.input is not None:
+        return instructions + tools + sum(model.item_tokens(item) for item in response.input), 0
+    text, audio = state.conversation.tokens()
+    return instructions + tools + text, audio
