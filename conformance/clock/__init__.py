@@ -37,5 +37,12 @@ def run(main: Coroutine[Any, Any, T], *, clock: Clock | str = Clock.VIRTUAL) -> 
     except ValueError:
         main.close()
         raise
+    results: list[T] = []
+
+    async def keep() -> None:
+        # Runner's signal handling formats the finished task, twice; of a long result that takes a millisecond.
+        results.append(await main)
+
     with asyncio.Runner(loop_factory=VirtualLoop if virtual else asyncio.SelectorEventLoop) as runner:
-        return runner.run(main)
+        runner.run(keep())
+    return results[0]

@@ -31,7 +31,6 @@ import selectors
 import socket
 import struct
 import termios
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -221,5 +220,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def _where(task: asyncio.Task[Any]) -> str:
-    stack = traceback.StackSummary.extract((frame, frame.f_lineno) for frame in task.get_stack(limit=1))
-    return f"{task.get_name()} in {stack[-1].filename}:{stack[-1].lineno}" if stack else task.get_name()
+    """Say where a task waits: its own stack shows the outermost coroutine only, so follow what each one awaits."""
+    place = ""
+    waiting: Any = task.get_coro()
+    while waiting is not None:
+        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "gi_frame", None)
+        if frame is not None:
+            place = f" in {frame.f_code.co_filename}:{frame.f_lineno}"
+        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "gi_yieldfrom", None)
+    return f"{task.get_name()}{place}"
