@@ -1,9 +1,9 @@
 """What every layer of the translator stands on: the time of the call, the outbox, timers, ids.
 
-The translator is a tower of layers, each a class that adds one concern and calls ``super()`` for the rest: `Core`,
-`Responses` (whose turn it is), `Tools`, `Microphone` (audio up), `Output` (text and audio down), `Translator` (the
-session's phases). No layer reads a clock or touches a socket. Decisions are small methods, so that a test may
-break one by overriding it.
+The translator is a tower of layers, each a class that adds one concern and calls ``super()`` for the rest: `Core`, `Turns`
+(whose turn it is), `Tools`, `Microphone` (audio up), `Output` (text and audio down), `SessionPhases` (from opening to
+readiness), `Translator` (reads frames). No layer reads a clock or touches a socket. Decisions are small methods, so that a
+test may break one by overriding it.
 """
 
 from collections.abc import Callable, Iterator, Mapping

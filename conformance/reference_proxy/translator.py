@@ -1,58 +1,32 @@
 """The translator: a voice-agent client's session on a Realtime session, as a pure state machine.
 
-Frames and the time go in, actions and a deadline come out. This topmost layer knows the phases of a session: nothing
-that depends on the session goes up before ``session.updated``; what came early waits in line and loses nothing.
+Frames and the time go in, actions and a deadline come out. This topmost layer reads frames and hands each to its handler.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from enum import IntEnum
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 import orjson
 
-from conformance.reference_proxy.actions import Action, CloseClient, CloseUpstream
-from conformance.reference_proxy.core import DEFAULT_TIMING, Timer, Timing, mapping, text
-from conformance.reference_proxy.output import Output
-from conformance.reference_proxy.settings import Agent, SettingsError, read_settings, session_of
+from conformance.reference_proxy.actions import Action, CloseUpstream
+from conformance.reference_proxy.core import DEFAULT_TIMING, Timing, mapping, text
+from conformance.reference_proxy.phases import Phase, SessionPhases
 from conformance.reference_proxy.turns import TurnKind
 from conformance.wire.durations import Micros
 from conformance.wire.events import ga_name
 
-_LINE_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes that may wait for the session to be ready."""
-_LONGEST_REASON: Final = 120
 _SENDABLE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
 Handler = Callable[[Mapping[str, Any]], None]
 
 
-class Phase(IntEnum):
-    """How far the upstream session is."""
-
-    CONNECTING = 0
-    OPEN = 1
-    CREATED = 2
-    UPDATING = 3
-    READY = 4
-    CLOSED = 5
-
-
-class Translator(Output):
+class Translator(SessionPhases):
     """One session. Create one per client connection; call it with times in microseconds that never go back."""
 
     def __init__(self, timing: Timing = DEFAULT_TIMING) -> None:
         """Start before the upstream is connected."""
         super().__init__(timing)
-        self.phase = Phase.CONNECTING
-        self.agent: Agent | None = None
-        """The Settings in force, or asked for."""
-        self._update_id: str | None = None
-        self._settings_at: Micros = 0
-        self._line: deque[Callable[[], None]] = deque()
-        self._line_size = 0
-        self._greeted = False
         self._client_messages: dict[str, Handler] = {
             "Settings": self.on_settings,
             "InjectUserMessage": self.on_inject,
@@ -122,36 +96,6 @@ class Translator(Output):
             self.on_upstream_text(frame)
         return self.take_actions()
 
-    def timers(self) -> Iterator[Timer]:
-        """Add: the session must become ready in time. A closed session has no timers, whatever its layers hold."""
-        if self.phase is not Phase.CLOSED:
-            yield from super().timers()
-            if self.agent is not None and self.phase < Phase.READY:
-                yield self._settings_at + self.timing.ready, self.give_up_on_session
-
-    # The line: what came before the session was ready
-
-    def when_ready(self, act: Callable[[], None], size: int) -> None:
-        """Act at once if the session is ready, else in turn when it is."""
-        if self.may_go_up():
-            act()
-            return
-        self._line.append(act)
-        self._line_size += size
-        if self._line_size > _LINE_LIMIT:
-            self.send_error("too_much_before_ready", "The session is not ready and no more input can wait for it.")
-            self.close_client(1009, "too much input before the session was ready")
-
-    def may_go_up(self) -> bool:
-        """Tell whether the session is ready for what depends on it."""
-        return self.phase is Phase.READY
-
-    def flush_line(self) -> None:
-        """Let in what has waited, in its order."""
-        while self._line and self.phase is Phase.READY:
-            self._line.popleft()()
-        self._line_size = 0
-
     # The client's messages
 
     def on_client_text(self, frame: str) -> None:
@@ -195,82 +139,6 @@ class Translator(Output):
             self.send_error("invalid_message", "FunctionCallResponse needs an id, and a content, a result or an error.")
             return
         self.when_ready(partial(self.on_function_response, message), len(orjson.dumps(message)))
-
-    def on_settings(self, message: Mapping[str, Any]) -> None:
-        """Take Settings: the first usable ones become the one update, later ones only get their answer."""
-        if self.agent is not None:
-            self.when_ready(self.send_applied, 0)
-            return
-        try:
-            agent = read_settings(message)
-        except SettingsError as error:
-            self.send_error("invalid_settings", f"These Settings cannot be used: {error}.")
-            return
-        self.agent = agent
-        self._settings_at = self.now
-        self.update_session()
-
-    # The session's phases
-
-    def may_update(self) -> bool:
-        """Tell whether ``session.update`` may go up: the session is there, nothing was sent, and no response is active."""
-        return self.agent is not None and self.phase is Phase.CREATED and not self.is_responding
-
-    def update_session(self) -> None:
-        """Send the one ``session.update`` if it may go up."""
-        if self.agent is not None and self.may_update():
-            self.phase = Phase.UPDATING
-            self._update_id = self.send_up({"type": "session.update", "session": self.session_for(self.agent)})
-
-    def session_for(self, agent: Agent) -> dict[str, Any]:
-        """Return the session to ask for."""
-        return session_of(agent, self.turn_detection_for(agent))
-
-    def turn_detection_for(self, agent: Agent) -> dict[str, Any] | None:
-        """Return who finds the end of turns: None for this proxy; with an idle timeout the server, which needs to hear."""
-        if agent.idle_timeout_ms is None:
-            return None
-        return {"type": "server_vad", "idle_timeout_ms": agent.idle_timeout_ms, "create_response": False}
-
-    def on_session_created(self, _event: Mapping[str, Any]) -> None:
-        """Note that the session is there."""
-        if self.phase is Phase.OPEN:
-            self.phase = Phase.CREATED
-            self.update_session()
-
-    def on_session_updated(self, _event: Mapping[str, Any]) -> None:
-        """Open the gate; an update that this proxy has not asked for changes nothing."""
-        if self.phase is Phase.UPDATING and self.agent is not None:
-            self.phase = Phase.READY
-            self.owns_commits = self.turn_detection_for(self.agent) is None
-            self.use_microphone(self.agent.microphone)
-            self.speaker_format = self.agent.speaker
-            self.send_applied()
-            self.greet(self.agent)
-            self.flush_line()
-
-    def send_applied(self) -> None:
-        """Send ``SettingsApplied``."""
-        self.send_down({"type": "SettingsApplied"})
-
-    def greet(self, agent: Agent) -> None:
-        """Show the greeting to the client alone, once, and not when a conversation goes on."""
-        if agent.greeting and not agent.context and not self._greeted:
-            self._greeted = True
-            self.send_down({"type": "ConversationText", "role": "assistant", "content": agent.greeting})
-            self.send_done()
-
-    def on_update_refused(self) -> None:
-        """Wait for other Settings; what stands in line goes on waiting."""
-        self.phase = Phase.CREATED
-        self.agent = None
-
-    def give_up_on_session(self) -> None:
-        """Refuse a client whose session does not become ready."""
-        missing = {Phase.CONNECTING: "a connection", Phase.OPEN: "session.created"}.get(self.phase, "session.updated")
-        self.send_error("upstream_timeout", f"The upstream did not answer: there was no {missing} in time.")
-        self.close_client(1011, "the upstream did not answer")
-        self.act(CloseUpstream(1000, ""))
 
     # The upstream's events
 
@@ -365,12 +233,6 @@ class Translator(Output):
         if not self.on_refusal(event_id, code):
             self.forward_error(code, text(error.get("message")) or "The upstream reported an error.")
 
-    def refuses_update(self, event_id: str | None, error: Mapping[str, Any]) -> bool:
-        """Tell whether an error is the answer to our update: by its event, else because it refuses the only one sent."""
-        if self.phase is not Phase.UPDATING:
-            return False
-        return event_id == self._update_id if event_id else error.get("type") == "invalid_request_error"
-
     # The ends
 
     def on_upstream_end(self, code: int, reason: str) -> None:
@@ -386,11 +248,6 @@ class Translator(Output):
     def on_client_left(self) -> None:
         """Close the upstream; nothing else goes up any more."""
         self.act(CloseUpstream(1000, ""))
-
-    def close_client(self, code: int, reason: str) -> None:
-        """Close the client's connection."""
-        self.phase = Phase.CLOSED
-        self.act(CloseClient(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore")))
 
 
 def code_of(error: Mapping[str, Any]) -> str | None:
