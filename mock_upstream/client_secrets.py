@@ -3,7 +3,7 @@
 A connection with such a key finds its configuration already in ``session.created`` (ground truth §1.5).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -11,11 +11,14 @@ from typing import Any, Final
 import orjson
 
 from conformance.wire.ids import random_digits
-from mock_upstream.actions import Send
+from mock_upstream.actions import Action, Send
 from mock_upstream.http import HttpRequest, error_response, json_response
 from mock_upstream.live import Core
 
 LIFETIME: Final = 600
+"""Seconds a key can be used unless ``expires_after`` says otherwise."""
+MODEL: Final = "gpt-realtime"
+"""The model of a session that names none."""
 _SHORTEST: Final = 10
 _LONGEST: Final = 7200
 _MOST: Final = 10_000
@@ -73,12 +76,10 @@ class ClientSecrets:
         if isinstance(seconds, bool) or not isinstance(seconds, int) or not _SHORTEST <= seconds <= _LONGEST:
             message = f"Invalid 'expires_after.seconds': expected an integer from {_SHORTEST} to {_LONGEST}."
             return _refuse(400, message, "invalid_value", "expires_after.seconds")
-        asked = body.get("session", {"type": "realtime"})
+        asked = body.get("session", {"type": "realtime", "model": MODEL})
         if not isinstance(asked, dict):
             return _refuse(400, "Invalid type for 'session': expected an object.", "invalid_type", "session")
-        said = next(
-            (action.event for action in self._make_session(asked).open(0) if isinstance(action, Send) and action.event), {}
-        )
+        said = _first_event(self._make_session(asked))
         if said.get("type") != "session.created":
             error = said.get("error", {})
             return _refuse(400, error.get("message", "Invalid session."), error.get("code"), error.get("param"))
@@ -87,6 +88,18 @@ class ClientSecrets:
         while len(self._secrets) > _MOST:
             del self._secrets[next(iter(self._secrets))]
         return json_response(200, {"value": value, "expires_at": now + seconds, "session": said["session"]})
+
+
+def _first_event(session: Core) -> Mapping[str, Any]:
+    """Let a session that has no connection speak until it has said something; ``session.created`` takes it a few ms."""
+    said = _events(session.open(0))
+    while not said and (due := session.deadline()) is not None:
+        said = _events(session.wake(due))
+    return said[0] if said else {}
+
+
+def _events(actions: Sequence[Action]) -> list[Mapping[str, Any]]:
+    return [action.event for action in actions if isinstance(action, Send) and action.event is not None]
 
 
 def _refuse(status: int, message: str, code: str | None = None, param: str | None = None) -> bytes:

@@ -22,7 +22,7 @@ from conformance.wire.script import Fault, Script
 from mock_upstream.actions import Setup
 from mock_upstream.assignment import Assign, Assignment, Handshake
 from mock_upstream.auth import public_query, shown_key, subprotocols_of, without_secrets
-from mock_upstream.client_secrets import ClientSecrets
+from mock_upstream.client_secrets import MODEL, ClientSecrets
 from mock_upstream.connection import Connection
 from mock_upstream.handshakes import handshake_fault, refusal
 from mock_upstream.http import HttpRequest, error_response, json_response
@@ -241,18 +241,19 @@ class MockUpstream:
 
     def _setup(self, handshake: Handshake, assignment: Assignment) -> Setup:
         key = shown_key(handshake.headers, handshake.subprotocols)
+        preset = self._secrets.preset(key, self._unix_time())
         return Setup(
             script=assignment.script,
             seed=assignment.seed,
             epoch=assignment.epoch,
             conn=assignment.conn,
-            model=handshake.query.get("model"),
+            model=handshake.query.get("model", (preset or {}).get("model")),
             intent=handshake.query.get("intent"),
             query=handshake.query,
             headers={**without_secrets(handshake.headers), **_beta(handshake.subprotocols)},
             key=key,
             valid_key=self._is_valid_key(key),
-            preset=self._secrets.preset(key, self._unix_time()),
+            preset=preset,
             fault=assignment.fault,
         )
 
@@ -287,16 +288,18 @@ class MockUpstream:
         return None if key is None else self._is_valid_key(key)
 
     def _is_valid_key(self, key: str | None) -> bool:
+        if key is None:
+            return False
         return self._key is None or key == self._key or self._secrets.is_valid(key, self._unix_time())
 
     def _make_session(self, config: Mapping[str, Any]) -> Core:
         """Make the session that an ephemeral key would have, to see what it says of its configuration."""
-        model = config.get("model")
+        transcribes = config.get("type") == "transcription"
         return self._new_session(
             Setup(
                 epoch=self._unix_time(),
-                model=model if isinstance(model, str) else None,
-                intent="transcription" if config.get("type") == "transcription" else None,
+                model=None if transcribes else str(config.get("model", MODEL)),
+                intent="transcription" if transcribes else None,
                 key="ek_",
                 preset=config,
             )

@@ -347,7 +347,7 @@ def test_the_key_comes_from_the_header_or_the_subprotocol(
         ):
             assert client.subprotocol == ("realtime" if subprotocols else None)
         (setup,) = puppet.setups
-        assert (setup.key, setup.valid_key) == (key, True)
+        assert (setup.key, setup.valid_key) == (key, key is not None)
         assert "sk-" not in repr((setup.headers, recorder.frames))
 
     play(scene)
@@ -421,7 +421,8 @@ def test_text_that_is_no_utf8_closes_1007_and_says_so_in_the_recording() -> None
 def test_binary_frames_marks_and_unreadable_text_reach_the_recording() -> None:
     async def scene() -> None:
         recorder = tape()
-        actions: list[Action] = [Send(b"\x00\x01", None, "r", binary=True), Send(b'{"type":', None, "r"), Mark({"mark": "withheld"}, "r")]
+        actions: list[Action] = [Send(b"\x00\x01", None, "r", binary=True), Send(b'{"type":', None, "r")]
+        actions.append(Mark({"mark": "withheld"}, "r"))
         async with (
             MockUpstream(new_session=Puppet(hello=actions), sink=recorder.leg(Leg.UPSTREAM)) as mock,
             connect(mock.url) as client,
