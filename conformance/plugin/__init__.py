@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import pytest_asyncio
 
-from conformance.plugin.items import AttemptItem, ScenarioFile, ScenarioItem
+from conformance.plugin.items import AttemptItem, ProofItem, ScenarioFile, ScenarioItem
 from conformance.plugin.options import add_options, read_options, suggest_flow
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     options = read_options(config)
     worker = getattr(config, "workerinput", None)
-    config.stash[_RUN] = run = Run(options, config.rootpath)
+    config.stash[_RUN] = run = Run(options, config.rootpath, config.rootpath / config.getini("conformance_scenarios"))
     if worker is not None:
         run.join(worker["conformance"])
     if options.library:
@@ -136,6 +136,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
         result = item.result or item.run.without_recording(item, str(call.excinfo.value) if call.excinfo else "not run")
         outcome.get_result().conformance = attempt_to_json(result)  # type: ignore[attr-defined]
+    elif isinstance(item, ProofItem) and item.proof is not None and call.when == "call":
+        proof = {"scenario": item.cell.scenario, "broken": item.proof.broken, "problems": list(item.proof.problems)}
+        outcome.get_result().conformance_proof = proof  # type: ignore[attr-defined]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -32,6 +32,7 @@ class Controller:
                 f"--run-dir: the run folder cannot be written: {error}; name another with --run-dir"
             ) from None
         self._progress: Any = None
+        self._problems: list[str] = []
 
     def announce(self, total: int, scenarios: Sequence[Path]) -> None:
         """Take note of what will run."""
@@ -41,6 +42,9 @@ class Controller:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take an attempt's result from the report that carries it."""
+        proof = getattr(report, "conformance_proof", None)
+        if proof is not None:
+            self._run.note_proof(proof)
         value = getattr(report, "conformance", None)
         if value is None:
             return
@@ -54,18 +58,18 @@ class Controller:
         """Write everything there is, whatever ended the session."""
         if self._progress is not None:
             self._progress.finished()
-        self._run.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+        self._problems = self._run.finish(self._folder.attempts, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         reports = load_reports()
         results = self._folder.write()
         reports.write(self._folder.path, results, compare=self._run.compare_with())
-        if exitstatus == pytest.ExitCode.OK and self._run.verdict_problems(results.attempts):
+        if exitstatus == pytest.ExitCode.OK and self._problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
         terminalreporter.ensure_newline()
         load_reports().summary(self._folder.results(), self._terminal(), self._folder.path)
-        for problem in self._run.verdict_problems(self._folder.attempts):
+        for problem in self._problems:
             terminalreporter.write_line(problem, red=True)
 
     def _terminal(self) -> "Console":

@@ -11,6 +11,7 @@ from conformance.targets.model import Target
 from conformance.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from conformance.plugin.proofs import ScenarioProof
     from conformance.plugin.run import Run
     from conformance.results import AttemptResult
 
@@ -136,6 +137,7 @@ class ProofItem(ScenarioItem):
         super().__init__(name=f"{cells[0].scenario}[mutants]", parent=parent, **kwargs)
         self.place(cells[0], parent.run)
         self.cells = cells
+        self.proof: ScenarioProof | None = None
 
     def runtest(self) -> None:
         """Run the mutants and the spoiling.
@@ -143,9 +145,9 @@ class ProofItem(ScenarioItem):
         Raises:
             ConformanceError: a check that nothing can break, or a mutant that broke other checks than it says.
         """
-        problems = self.run.prove(self.cells)
-        if problems:
-            raise ConformanceError("\n".join(problems)) from None
+        self.proof = self.run.prove(self.cells)
+        if self.proof.problems:
+            raise ConformanceError("\n".join(self.proof.problems)) from None
 
 
 def describe(result: "AttemptResult", *verdicts: Verdict) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from conformance.verdicts import Verdict
 from conformance.wire.durations import to_seconds
 
 if TYPE_CHECKING:
+    from conformance.known import Known
+    from conformance.plugin.proofs import ScenarioProof
     from conformance.runner import AttemptPlan
     from conformance.wire.recording import Recording
 
@@ -44,16 +47,17 @@ def _key(item: AttemptItem, rerun: int = 0) -> Key:
 class Run:
     """What the plugin knows of a run; the controller owns the folder, workers write recordings into it."""
 
-    def __init__(self, options: Options, root: Path) -> None:
-        """Prepare a run; nothing is written yet."""
+    def __init__(self, options: Options, root: Path, scenarios: Path) -> None:
+        """Prepare a run; nothing is written yet. ``scenarios`` is the folder that known.yaml stands in."""
         self.options = options
         self.root = root
+        self.scenarios = scenarios
         self.folder: RunFolder | None = None
         self.cancelled: list[str] = []
         self._ahead: LookAhead[Key, Recording] | None = None
         self._order: list[Key] = []
         self._manifest: dict[str, Any] = {}
-        self.mutants: list[dict[str, Any]] = []
+        self._proofs: list[Mapping[str, Any]] = []
 
     def real_api_line(self) -> str:
         """Say what costs money: the first line of a run of the real API."""
@@ -117,19 +121,25 @@ class Run:
         relative = [path.relative_to(self.root) if path.is_relative_to(self.root) else path for path in scenarios]
         self._note("scenarios", digests(relative))
 
-    def finish(self, *, interrupted: bool) -> None:
-        """Add how the run ended to the manifest."""
+    def note_proof(self, proof: Mapping[str, Any]) -> None:
+        """Take what a scenario's mutants showed."""
+        self._proofs.append(proof)
+
+    def finish(self, attempts: Sequence[AttemptResult], *, interrupted: bool) -> list[str]:
+        """Add to the manifest how the run ended, and return what makes it red beyond its attempts."""
+        from conformance.known import exceeded
+
+        problems = [f"{proof['scenario']}: {problem}" for proof in self._proofs for problem in proof["problems"]]
+        problems += exceeded(self._known(), attempts)
         self._note("interrupted", interrupted)
         self._note("cancelled", self.cancelled)
-        self._note("mutants", self.mutants)
+        self._note("problems", problems)
+        self._note("coverage", coverage(attempts, self._proofs))
+        return problems
 
     def compare_with(self) -> Results | None:
         """Return the results of the run to compare with."""
         return None if self.options.compare is None else load(self.options.compare / "results.json")
-
-    def verdict_problems(self, attempts: Sequence[AttemptResult]) -> list[str]:
-        """Return what makes the run red beyond its attempts: known flaky failures that fail too often."""
-        return []
 
     def plan_order(self, items: Sequence[AttemptItem]) -> None:
         """Remember the order in which attempts will be asked for."""
@@ -138,6 +148,7 @@ class Run:
     def attempt(self, item: AttemptItem, *, rerun: int) -> AttemptResult:
         """Record one attempt and judge it."""
         from conformance.judge import judge
+        from conformance.known import weigh
 
         key = _key(item, rerun)
         path = self._path(key)
@@ -163,7 +174,7 @@ class Run:
             message=(footer.message or "") if footer is not None else "",
             observed=judgement.observed,
         )
-        return result
+        return result if self.options.fault is not None else weigh(self._known(), result)
 
     def without_recording(self, item: AttemptItem, reason: str) -> AttemptResult:
         """Return the result of an attempt that was cut off before it could be judged."""
@@ -185,8 +196,8 @@ class Run:
             message=reason,
         )
 
-    def prove(self, cells: Sequence[Cell]) -> list[str]:
-        """Run a scenario's mutants and spoil its recordings; return a sentence per check that nothing can break."""
+    def prove(self, cells: Sequence[Cell]) -> "ScenarioProof":
+        """Run a scenario's mutants and spoil its recordings."""
         from conformance.plugin.proofs import prove_scenario
 
         return prove_scenario(cells, self.options.targets[0], self.options.seed)
@@ -239,6 +250,13 @@ class Run:
         suffix = f"@{key.target.name}" if len(self.options.targets) > 1 else ""
         return RunFolder(self._folder_path).recording_path(key.cell, key.attempt, rerun=key.rerun, suffix=suffix)
 
+    @cache  # noqa: B019 (a run lives as long as the process)
+    def _known(self) -> "Known":
+        from conformance.known import FILE_NAME
+        from conformance.known import load as load_known
+
+        return load_known(self.scenarios / FILE_NAME)
+
     def _note(self, key: str, value: Any) -> None:
         self._manifest[key] = value
         if self.folder is not None:
@@ -249,3 +267,23 @@ def attempt_seed(seed: int, cell: Cell, attempt: int) -> int:
     """Return an attempt's own seed, whatever the selection, the order or the worker."""
     identity = orjson.dumps([seed, cell.scenario, cell.values, attempt], option=orjson.OPT_SORT_KEYS)
     return int.from_bytes(hashlib.sha256(identity).digest()[:8]) >> 1
+
+
+def coverage(attempts: Sequence[AttemptResult], proofs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return for every rule which scenarios let it look at something, and which mutants broke it."""
+    import conformance.rules  # noqa: F401  registers every rule
+    from conformance.rules.model import RULES
+
+    observed: dict[str, dict[str, None]] = {rule: {} for rule in RULES}
+    broken: dict[str, list[str]] = {rule: [] for rule in RULES}
+    for attempt in attempts:
+        for rule in attempt.observed:
+            observed.setdefault(rule, {})[attempt.scenario] = None
+    for proof in proofs:
+        for mutant, ids in proof["broken"].items():
+            for rule in ids:
+                if rule in broken:
+                    broken[rule].append(f"{proof['scenario']}#{mutant}")
+    return [
+        {"rule": rule, "observed_by": list(names), "broken_by": broken.get(rule, [])} for rule, names in observed.items()
+    ]
