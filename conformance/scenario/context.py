@@ -77,7 +77,8 @@ class Context:
             leg = leg_of(type_)
         if leg is None:
             hint = did_you_mean(type_, {*self.steps, *KNOWN})
-            self.report(path, f"{type_!r} is neither a step's id nor an event{hint}")
+            either = f"{type_!r} happens on both legs; write client:{type_} or upstream:{type_}"
+            self.report(path, either if type_ in FRAME_WORDS else f"{type_!r} is neither a step's id nor an event{hint}")
             return None
         return Anchor(leg=leg, pattern=self.pattern(pattern, inner, leg))
 

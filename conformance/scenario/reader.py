@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from conformance.rules.model import RULES
 from conformance.scenario import grammar
 from conformance.scenario.context import Context, Report
@@ -66,9 +68,12 @@ def read_cell(
     checks = tuple(_checks(context, data))
     mutants = tuple(_mutants(context, data, scripts, [check.id for check in checks]))
     _check_words(context, data)
+    try:
+        part = grammar.ScenarioPart.model_validate(data)
+    except ValidationError:
+        return None
     if mistakes:
         return None
-    part = grammar.ScenarioPart.model_validate(data)
     return Cell(
         scenario=part.scenario,
         flow=part.flow,
@@ -96,8 +101,13 @@ def _check_words(context: Context, data: Mapping[str, Any]) -> None:
         context.report((), "nothing is expected and nothing forbidden; a scenario needs a check", key=True)
 
 
+def _is_rule(name: str) -> bool:
+    """Tell whether a rule has this id; while the rules are not loaded, whether one could have it."""
+    return name in RULES or _RULE_ID.fullmatch(name) is not None
+
+
 def _check_rule_id(context: Context, ref: Any, path: Path) -> None:
-    if isinstance(ref, str) and (_RULE_ID.fullmatch(ref) is None or (RULES and ref not in RULES)):
+    if isinstance(ref, str) and not _is_rule(ref):
         context.report(path, f"there is no rule {ref!r}{did_you_mean(ref, RULES)}")
 
 
@@ -158,6 +168,6 @@ def _mutants(context: Context, data: Mapping[str, Any], scripts: ScriptReader, c
         seen.add(part.id)
         for key, names in (("fails", part.fails), ("also", part.also)):
             for number, check in enumerate(names):
-                if check not in checks:
+                if check not in checks and not _is_rule(check):
                     context.report((*path, key, number), f"there is no check {check!r}{did_you_mean(check, checks)}")
         yield Mutant(part.id, rules, tuple(part.fails), tuple(part.also))

@@ -13,7 +13,8 @@ from conformance.wire.durations import parse_duration
 from conformance.wire.script import FAULTS, Fault, Reply, Script, ScriptRule
 from mock_upstream.profiles import KNOBS, PROFILES, read_knobs
 
-_SETUP_SCOPES: Final = frozenset({"session", "handshake"})
+_STANDING: Final = frozenset({"session", "handshake"})
+"""Scopes of the faults that need neither an event nor a time."""
 
 
 class ScriptReader:
@@ -31,23 +32,21 @@ class ScriptReader:
         for index, raw in enumerate(rules if isinstance(rules, list) else []):
             part = read_part(grammar.RulePart, raw)
             if part is not None:
-                read.append(self._rule(part, (*path, index), f"{prefix}{index + 1}"))
+                acts = not {"reply", "delay", "fault"}.isdisjoint(raw)
+                read.append(self._rule(part, (*path, index), f"{prefix}{index + 1}", acts=acts))
         ids = [rule.id for rule in read]
         for index, rule in enumerate(read):
             if rule.id in ids[:index]:
                 self._report((*path, index, "id"), f"the id {rule.id!r} stands twice")
         return tuple(read)
 
-    def _rule(self, part: grammar.RulePart, path: Path, name: str) -> ScriptRule:
-        at = part.at
-        if part.when is None and at is None:
-            if part.fault is not None and part.fault.name in FAULTS and FAULTS[part.fault.name].scope in _SETUP_SCOPES:
-                at = 0
-            else:
-                self._report(path, "a rule needs `when` or `at`")
-        elif part.when is not None and at is not None:
+    def _rule(self, part: grammar.RulePart, path: Path, name: str, *, acts: bool) -> ScriptRule:
+        stands = part.fault is not None and part.fault.name in FAULTS and FAULTS[part.fault.name].scope in _STANDING
+        if part.when is None and part.at is None and not stands:
+            self._report(path, "a rule needs `when` or `at`")
+        elif part.when is not None and part.at is not None:
             self._report((*path, "at"), "a rule has `when` or `at`, not both", key=True)
-        if part.reply is None and part.fault is None and part.delay == 0:
+        if not acts:
             self._report(path, "a rule needs `reply`, `delay` or `fault`")
         if part.when is not None:
             for inner, sentence in check_pattern(part.when, REALTIME):
@@ -58,7 +57,7 @@ class ScriptReader:
         return ScriptRule(
             id=part.id or name,
             when=part.when,
-            at=at,
+            at=part.at,
             delay=part.delay,
             times=part.times,
             reply=reply,

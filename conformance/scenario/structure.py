@@ -54,7 +54,7 @@ def _read(part: type[BaseModel], detail: ErrorDetails, data: Any, saved: Collect
             if context["name"].partition(".")[0] in saved:
                 yield (
                     path,
-                    f"${{{context['name']}}} is saved while the attempt runs; only `send` and `wait` can use it",
+                    f"${{{context['name']}}} is not known before the attempt runs; it cannot stand here",
                     False,
                 )
         case "extra_forbidden":

@@ -30,7 +30,11 @@ _WORDS: Final = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_OWN_TAGS: Final = "tag:yaml.org,2002:"
+_OWN_TAGS: Final = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("null", "bool", "int", "float", "str", "seq", "map", "timestamp", "merge", "value")
+)
+"""What the parser gives untagged values; which it gives scalars does not matter here."""
 
 
 @dataclass(slots=True)
@@ -90,7 +94,7 @@ class _Builder:
             raise _error(self._document.file, place, f"aliases expand to more than {MAX_VALUES} values")
         if len(path) > MAX_DEPTH:
             raise _error(self._document.file, place, f"nested too deeply; at most {MAX_DEPTH} levels are read")
-        if not str(node.tag).startswith(_OWN_TAGS):
+        if str(node.tag) not in _OWN_TAGS:
             self._note(place, f"the tag {node.tag} is not understood; scenarios are plain data")
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
@@ -113,6 +117,8 @@ class _Builder:
                 continue
             self._document.keys[*path, key] = place
             data[key] = self.build(value_node, (*path, key))
+            if isinstance(value_node, ScalarNode) and value_node.value == "" and value_node.style is None:
+                self._document.values[*path, key] = place  # an absent value stands nowhere; its key does
         return data
 
     def _note(self, place: Place, sentence: str) -> None:

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import orjson
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from conformance.cli import check, schema
+from conformance.scenario.load import library
+from conformance.scenario.schema import scenario_schema
+from conformance.scenario.tests.build import BARE, written
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    made = typer.Typer()
+    made.command("check")(check.command)
+    made.command("schema")(schema.command)
+    return made
+
+
+def test_the_library_is_valid(app: typer.Typer) -> None:
+    result = CliRunner().invoke(app, ["check", str(library())])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("valid: ")
+
+
+def test_every_mistake_of_every_file_is_listed(app: typer.Typer, tmp_path: Path) -> None:
+    one = written(tmp_path, BARE.replace("5s", "5"))
+    two = written(tmp_path, BARE.replace("text/x", "text/y").replace("flow: text", "flow: txt"), "text/y")
+    result = CliRunner().invoke(app, ["check", str(one), str(two)])
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"{one}:8:13: a duration needs a unit, such as 5ms or 5s",
+        f"{two}:2:7: unknown flow 'txt'; did you mean 'text'?",
+        "2 mistakes; nothing was run",
+    ]
+
+
+def test_a_file_that_is_not_there_is_one_sentence(app: typer.Typer, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["check", str(tmp_path / "x.yaml")])
+    assert result.exit_code == 2
+    assert "cannot be read: No such file or directory" in result.output
+
+
+def test_a_folder_without_scenarios_is_no_success(app: typer.Typer, tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["check", str(tmp_path)]).exit_code == 2
+
+
+def test_a_script_of_its_own_is_checked(app: typer.Typer, tmp_path: Path) -> None:
+    script = tmp_path / "slow.yaml"
+    script.write_text("rules: [{when: session.update, dely: 1s}]\n")
+    result = CliRunner().invoke(app, ["check", str(script)])
+    assert result.exit_code == 1
+    assert "slow.yaml:1:32: unknown key 'dely'; did you mean 'delay'?" in result.output
+
+
+def test_the_schema_is_printed_or_written(app: typer.Typer, tmp_path: Path) -> None:
+    printed = CliRunner().invoke(app, ["schema"])
+    assert orjson.loads(printed.output) == scenario_schema()
+    CliRunner().invoke(app, ["schema", "--out", str(tmp_path / "a/b.json")])
+    assert orjson.loads((tmp_path / "a/b.json").read_bytes()) == scenario_schema()
