@@ -26,6 +26,7 @@ _PATIENCE: Final[Micros] = SECOND
 """A request upstream that is this old without an answer is owed one."""
 
 _ANSWERS: Final = {
+    "open": ("session.created", "error"),
     "session.update": ("session.updated",),
     "conversation.item.create": ("conversation.item.added", "conversation.item.done", "conversation.item.created"),
     "response.create": ("response.created",),
@@ -69,6 +70,9 @@ _ABOUT: Final = (
     ("response.", "response.create"),
 )
 """Beginnings of an error's code or param, and the client event such an error answers (ground truth §3.2)."""
+
+_DEVIATIONS: Final = frozenset({"withheld", "fault", "delayed"})
+"""Marks of the mock deviating; without a script rule's id they are those of a ``--fault``."""
 
 _INFRASTRUCTURE: Final = frozenset({"invalid_api_key", "insufficient_quota", "rate_limit_exceeded", "account_deactivated"})
 _EXPIRY: Final = "session_expired"
@@ -184,7 +188,10 @@ class Evidence:
         recent = [failure for failure in before if frame.t - failure.t <= _FORWARDING]
         if recent:
             return self._of_failure(recent[-1])
-        return Blame.CLIENT if self._answers_client_mistake(frame) else Blame.PROXY
+        if self._answers_client_mistake(frame):
+            return Blame.CLIENT
+        # A proxy that reports the upstream's silence is not to blame for it.
+        return Blame.UPSTREAM if self._deviated(frame.t) or self._owes(frame.t) else Blame.PROXY
 
     def _of_end_at_client(self, frame: Frame) -> Blame | None:
         before = [failure for failure in self._failures() if failure.seq < frame.seq]
@@ -214,7 +221,9 @@ class Evidence:
 
     def _is_deviant(self, frame: Frame) -> bool:
         """Tell whether a fault or a mutant had a hand in it, which the scenario itself did not ask for."""
-        return frame.scripted is not None and frame.scripted not in self.own_script
+        if frame.scripted is None:
+            return frame.kind is Kind.MARK and frame.type in _DEVIATIONS
+        return frame.scripted not in self.own_script
 
     def _deviated(self, deadline: Micros) -> bool:
         return any(
@@ -232,8 +241,10 @@ class Evidence:
         """Tell whether the upstream left something unanswered that the scenario's own script did not withhold."""
         if any(mark.scripted in self.own_script for mark in self.index.marks("withheld")):
             return False
+        opened = self.index.others(Leg.UPSTREAM, Kind.OPEN)
         for asked, answers in _ANSWERS.items():
-            requests = [frame for frame in self.index.texts(Leg.UPSTREAM, asked) if frame.t + _PATIENCE <= deadline]
+            asking = self.index.texts(Leg.UPSTREAM, asked) if asked != "open" else opened
+            requests = [frame for frame in asking if frame.t + _PATIENCE <= deadline]
             if not requests or requests[-1].scripted in self.own_script:
                 continue
             given = self.index.texts(Leg.UPSTREAM, *answers)

@@ -67,6 +67,28 @@ def test_an_error_without_any_upstream_cause_is_blamed_on_the_proxy() -> None:
     assert result_of(QUIET, invented).blame is Blame.PROXY
 
 
+def test_a_proxy_that_reports_the_upstreams_silence_is_not_blamed_for_it() -> None:
+    silent = """
+        0.001 client   up   Settings {}
+        0.010 upstream up   open {}
+        20.00 client   down Error {"code": "upstream_timeout", "description": "The upstream did not answer."}
+        21.00 client   up   close 1000
+    """
+    assert result_of(forbid("x", "client", "Error"), silent).blame is Blame.UPSTREAM
+    answered = silent.replace("20.00", "0.011 upstream down session.created {}\n20.00")
+    assert result_of(forbid("x", "client", "Error"), answered).blame is Blame.PROXY
+
+
+def test_a_fault_that_acts_without_a_frame_of_its_own_is_the_upstreams() -> None:
+    silent = """
+        header {"fault": "silent-model"}
+        0.001 client   up   Settings {}
+        0.010 upstream down mark fault {"name": "silent-model"}
+        9.00 client   up   close 1000
+    """
+    assert result_of(expect("x", "client", "ConversationText", within="5s"), silent).blame is Blame.UPSTREAM
+
+
 def test_an_upstream_error_that_never_reached_the_client_is_blamed_on_the_proxy() -> None:
     swallowed = "\n".join(line for line in IDLE.splitlines() if "down Error" not in line)
     assert result_of(expect("shown", "client", "Error"), swallowed).blame is Blame.PROXY
