@@ -104,9 +104,7 @@ class Analysis:
         said = ["This run was interrupted; it shows what it has."] if self.run.get("interrupted") else []
         cancelled = self.run.get("cancelled") or ()
         if isinstance(cancelled, list) and cancelled:
-            said.append(
-                f"{plural(len(cancelled), 'attempt')} started ahead {'was' if len(cancelled) == 1 else 'were'} cancelled."
-            )
+            said.append(f"{plural(len(cancelled), 'attempt')} started ahead and then cancelled; not counted.")
         problems = [*self.problems, *self.library.problems]
         if len(problems) > _PROBLEMS:
             more = plural(len(problems) - _PROBLEMS, "more recording")
