@@ -40,7 +40,8 @@ class Judgement:
 
 def judge(cell: Cell, recording: wire.Recording, target: Target, rules: Mapping[str, Rule] = RULES) -> Judgement:
     """Judge one attempt."""
-    if cell.speaks not in target.speaks:
+    # In our own process, and in front of the real API, a Realtime client is led past the reference proxy.
+    if target.is_external and cell.speaks not in target.speaks:
         message = f"{target.name} does not speak {cell.speaks}"
         return _only(CheckResult("speaks", CheckKind.EXPECT, Verdict.UNSUPPORTED, message=message))
     footer = recording.footer

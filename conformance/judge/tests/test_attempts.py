@@ -251,8 +251,11 @@ def test_a_recording_that_was_cut_off_is_an_error_of_the_harness() -> None:
     assert judge(cell(QUIET), recording, TARGET, rules={}).verdict is Verdict.ERROR
 
 
-def test_what_a_target_does_not_speak_is_unsupported() -> None:
-    assert judge(cell(QUIET, speaks=Speaks.REALTIME), parse_timeline(IDLE), TARGET).verdict is Verdict.UNSUPPORTED
+def test_what_an_external_target_does_not_speak_is_unsupported() -> None:
+    external = Target(url="ws://127.0.0.1:9", mock_port=9)
+    realtime = cell(QUIET, speaks=Speaks.REALTIME)
+    assert judge(realtime, parse_timeline(IDLE), external).verdict is Verdict.UNSUPPORTED
+    assert judge(realtime, parse_timeline(IDLE), TARGET, rules={}).verdict is not Verdict.UNSUPPORTED
 
 
 REAL_LATE = """
