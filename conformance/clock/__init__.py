@@ -5,13 +5,14 @@ the same program gives the same times in every run.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from conformance.clock.virtual import Deadlock, VirtualLoop
+from conformance.wire.durations import SECOND, Micros
 
-__all__ = ["Clock", "Deadlock", "VirtualLoop", "run"]
+__all__ = ["Clock", "Deadlock", "VirtualLoop", "run", "stopwatch"]
 
 T = TypeVar("T")
 
@@ -21,6 +22,16 @@ class Clock(StrEnum):
 
     VIRTUAL = "virtual"
     REAL = "real"
+
+
+def stopwatch() -> Callable[[], Micros]:
+    """Return a function that tells the microseconds since now, on the running loop's clock."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, VirtualLoop):
+        micros, began = loop.micros, loop.micros()
+        return micros if began == 0 else lambda: micros() - began
+    start = loop.time()
+    return lambda: round((loop.time() - start) * SECOND)
 
 
 def run(main: Coroutine[Any, Any, T], *, clock: Clock | str = Clock.VIRTUAL) -> T:

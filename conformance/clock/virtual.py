@@ -160,6 +160,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual time in seconds, a whole number of microseconds."""
         return self._clock.now / SECOND
 
+    def micros(self) -> Micros:
+        """Return the virtual time in microseconds."""
+        return self._clock.now
+
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from conformance.client import Dial, NoSuchSound, NoSuchStep, drive
-from conformance.clock import Clock
+from conformance.clock import Clock, stopwatch
 from conformance.runner.failures import HarnessError
 from conformance.runner.length import bound
 from conformance.runner.plan import SETTLE, VIRTUAL_EPOCH, AttemptPlan
@@ -150,14 +150,9 @@ async def make_attempt(plan: AttemptPlan, subject: Subject, *, path: Path | None
     Raises:
         OSError: the recording cannot be written.
     """
-    loop = asyncio.get_running_loop()
     virtual = Clock(plan.clock) is Clock.VIRTUAL
-    start = loop.time()
+    now = stopwatch()
     epoch = VIRTUAL_EPOCH if virtual else int(time.time())
-
-    def now() -> Micros:
-        return round((loop.time() - start) * SECOND)
-
     with ExitStack() as stack:
         # On the real clock each line reaches the file at once, so that a killed run keeps what it has.
         stream = None if path is None else stack.enter_context(path.open("wb", buffering=-1 if virtual else 0))

@@ -3,6 +3,7 @@
 Samples are numpy int16 arrays, mono; encoded audio is bytes. G.711 follows ITU-T G.711; resampling is soxr's.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -129,9 +130,18 @@ def resample(samples: Samples, rate: int, to_rate: int) -> Samples:
 def loudness(samples: Samples, rate: int, window: Micros = 20_000) -> list[int]:
     """Return the RMS (0 to 32767) of each window of the signal; the last one may be shorter."""
     step = max(1, rate * window // SECOND)
-    if samples.size == 0:
-        return []
-    power = np.square(samples.astype(np.float64))
-    starts = np.arange(0, power.size, step)
-    counts = np.diff(np.append(starts, power.size))
-    return [int(rms) for rms in np.sqrt(np.add.reduceat(power, starts) / counts).round()]
+    signal = samples.astype(np.float64)
+    whole = signal.size - signal.size % step
+    rms: list[int] = []
+    if whole == step:  # what nearly every frame is; the general way costs three times as much
+        rms.append(_rms(signal[:step]))
+    elif whole:
+        windows = signal[:whole].reshape(-1, step)
+        rms += np.sqrt(np.einsum("ij,ij->i", windows, windows) / step).round().astype(int).tolist()
+    if whole < signal.size:
+        rms.append(_rms(signal[whole:]))
+    return rms
+
+
+def _rms(signal: npt.NDArray[np.float64]) -> int:
+    return round(math.sqrt(np.dot(signal, signal) / signal.size))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conformance.clock import Clock, Deadlock, run
+from conformance.clock import Clock, Deadlock, run, stopwatch
 
 
 @dataclass(frozen=True)
@@ -255,3 +255,18 @@ def test_a_loop_leaves_nothing_open() -> None:
     for _ in range(20):
         run(asyncio.sleep(1))
     gc.collect()  # a leak would raise a ResourceWarning, which is an error here
+
+
+def test_a_stopwatch_counts_microseconds_from_now(clock: Clock) -> None:
+    async def main() -> tuple[int, int, int]:
+        first = stopwatch()
+        await asyncio.sleep(0.0125)
+        second = stopwatch()
+        await asyncio.sleep(0.001)
+        return first(), second(), stopwatch()()
+
+    early, late, fresh = run(main(), clock=clock)
+    if clock is Clock.VIRTUAL:
+        assert (early, late, fresh) == (13_500, 1_000, 0)
+    assert early >= 13_500
+    assert late >= 1_000
