@@ -435,6 +435,11 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def listed(value: Any) -> list[Any]:
+    """Return the value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def text_of(part: Any) -> str:
     """Return the words of a content part: its text, else its transcript."""
     part = mapping(part)

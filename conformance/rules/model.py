@@ -76,6 +76,8 @@ class Rule:
     blame: Blame
     judge: Judge
     level: Level = Level.MUST
+    realtime: bool = False
+    """True for a contract rule that holds for Realtime clients, too (its findings then carry their own level)."""
 
 
 RULES: Final[dict[str, Rule]] = {}
@@ -91,13 +93,14 @@ def rule(
     kind: RuleKind,
     blame: Blame = Blame.PROXY,
     level: Level = Level.MUST,
+    realtime: bool = False,
 ) -> Callable[[Judge], Judge]:
     """Register the decorated function as a rule."""
 
     def register(judge: Judge) -> Judge:
         if id in RULES:
             raise ValueError(f"rule {id} is defined twice")
-        RULES[id] = Rule(id, sentence, why, source, kind, blame, judge, level)
+        RULES[id] = Rule(id, sentence, why, source, kind, blame, judge, level, realtime)
         return judge
 
     return register

@@ -141,8 +141,9 @@ def _has_context(frame: Frame) -> bool:
 
 
 def context_texts(settings: Sequence[Frame]) -> list[tuple[str, str]]:
-    """Return role and text of each context message of the first `Settings`; messages whose content is no text are left out."""
-    messages = mapping(mapping(mapping(settings[0].data if settings else {}).get("agent")).get("context")).get("messages")
+    """Return role and text of each context message of the first `Settings`; messages without words are left out."""
+    agent = mapping(settings[0].data.get("agent")) if settings else {}
+    messages = mapping(agent.get("context")).get("messages")
     found = []
     for message in messages if isinstance(messages, list) else []:
         content = mapping(message).get("content")

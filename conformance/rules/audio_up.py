@@ -1,0 +1,164 @@
+"""Audio going up: the client's, all of it, in order, in the declared format and in pieces the API takes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from conformance.rules.exchange import mapping
+from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.sound import client_format, folded, is_silent, upstream_format
+from conformance.rules.streams import Chunk, chunks, is_prefix, sounds_alike, total
+from conformance.rules.view import Link, find, once_per_cause, view
+from conformance.wire.durations import MILLISECOND, Micros, format_duration
+from conformance.wire.frames import Frame, Kind
+from conformance.wire.recording import session_format
+
+APPEND_LIMIT: Final = 15 * 1024 * 1024
+_TAIL: Final = 500 * MILLISECOND
+_RESAMPLER: Final = 20 * MILLISECOND
+_WINDOW: Final = 20 * MILLISECOND
+_CAUSE: Final = "input_audio_buffer.append"
+
+
+@rule(
+    "RT-APPEND-MAX",
+    "an append is ≤ 15 MiB; larger input is split",
+    why="The API refuses a larger append, and the audio is lost.",
+    source="Realtime API, input_audio_buffer.append: at most 15 MiB of base64 per event",
+    kind=RuleKind.API,
+)
+def append_max(case: Case) -> Sequence[Finding] | None:
+    """Look at the encoded size of each append."""
+    appends = [frame for link in view(case).links for frame in link.of("input_audio_buffer.append")]
+    if not appends:
+        return None
+    return once_per_cause(
+        find(frame, f"an append of {size / 1024 / 1024:.1f} MiB of base64; the API takes 15")
+        for frame in appends
+        if (size := _encoded(frame)) > APPEND_LIMIT
+    )
+
+
+def _encoded(frame: Frame) -> int:
+    body = folded(frame)
+    if isinstance(body.get("chars"), int):
+        return int(body["chars"])
+    return (int(body.get("bytes", 0)) + 2) // 3 * 4
+
+
+@rule(
+    "RT-FORMAT-DECLARED",
+    "`session.update` names the input audio format",
+    why="A default may change; a declared format cannot be misread.",
+    source="A product's choice",
+    kind=RuleKind.POLICY,
+)
+def format_declared(case: Case) -> Sequence[Finding] | None:
+    """Look at each update."""
+    updates = [update.frame for link in view(case).links for update in link.exchange.updates]
+    if not updates:
+        return None
+    return once_per_cause(
+        find(frame, "session.update names no input audio format")
+        for frame in updates
+        if session_format(mapping(frame.data.get("session")), "input") is None
+    )
+
+
+@rule(
+    "RT-AUDIO-WHOLE",
+    "the audio up is the client's: all, in order, same duration at the upstream rate; a resampler may be 20 ms short in all; "
+    "digital silence directly before a commit may be added; the last 500 ms before the client's close may be missing",
+    why="Missing, doubled or wrongly timed audio is a wrong word in the transcript, and nobody sees why.",
+    source="Voice-agent contract, binary; production report: 16 kHz audio passed on as 24 kHz",
+    kind=RuleKind.CONTRACT,
+)
+def audio_whole(case: Case) -> Sequence[Finding] | None:
+    """Compare the client's binary frames with the appends of its upstream connection."""
+    findings: list[Finding] = []
+    observed = False
+    for link in view(case).links:
+        if link.client is None or link.ready is None:
+            continue
+        sent = [frame for frame in link.client.up if frame.kind is Kind.BINARY]
+        appends = link.of("input_audio_buffer.append")
+        if sent or appends:
+            observed = True
+            findings += _compare(link, sent, appends)
+    return once_per_cause(findings) if observed else None
+
+
+def _compare(link: Link, sent: Sequence[Frame], appends: Sequence[Frame]) -> Iterator[Finding]:
+    heard, format_up = client_format(link), upstream_format(link)
+    given, taken = chunks(sent, heard), chunks(appends, format_up)
+    same = heard == format_up
+    if same and _in_step(link, given, taken):
+        return
+    required = [chunk for chunk in given if _is_due(link, chunk)]
+    tolerance = 0 if same else _RESAMPLER
+    wanted, most = _span(required), _span(given)
+    if any(chunk.size % heard.bytes_per_sample for chunk in given):
+        wanted = _span([chunk for chunk in required if chunk.size % heard.bytes_per_sample == 0])
+    up, padding = _span(taken), _padding(link, taken)
+    last = taken[-1].frame if taken else (required or given)[-1].frame
+    if up < wanted - tolerance:
+        lost = format_duration(wanted - up)
+        yield find(last, f"{lost} of the client's {format_duration(wanted)} of audio did not go up", cause=_CAUSE)
+    elif up - padding > most + tolerance:
+        more = format_duration(up - padding - most)
+        yield find(last, f"{more} more audio went up than the client had sent", cause=_CAUSE)
+    elif padding == 0 and not (is_prefix(taken, given) if same else sounds_alike(taken, given)):
+        yield find(last, "the audio that went up is not the client's, or not in its order", cause=_CAUSE)
+
+
+def _is_due(link: Link, chunk: Chunk) -> bool:
+    """True when a chunk must have gone up: it came, and the session was ready, well before the end."""
+    cut = link.horizon - _TAIL
+    return chunk.frame.t <= cut and link.ready is not None and link.ready.t <= cut
+
+
+def _in_step(link: Link, given: Sequence[Chunk], taken: Sequence[Chunk]) -> bool:
+    """Tell whether the appends are the client's chunks one by one, but for silence before a commit and a missing end."""
+    following = 0
+    for chunk in taken:
+        if following < len(given) and given[following].sha == chunk.sha:
+            following += 1
+        elif not (is_silent(chunk.frame) and _precedes_commit(link, chunk.frame)):
+            return False
+    return not any(_is_due(link, chunk) for chunk in given[following:])
+
+
+def _precedes_commit(link: Link, frame: Frame) -> bool:
+    """Tell whether nothing but silence stands between an append and the next commit."""
+    for other in link.up:
+        if other.seq <= frame.seq:
+            continue
+        if other.type == "input_audio_buffer.commit":
+            return True
+        if other.type == "input_audio_buffer.append" and not is_silent(other):
+            return False
+    return False
+
+
+def _padding(link: Link, taken: Sequence[Chunk]) -> Micros:
+    """Return how much digital silence lies directly before commits: at most this much may have been added."""
+    padding = 0
+    for commit in link.exchange.commits:
+        before = [chunk for chunk in taken if chunk.frame in commit.appends] if not commit.server else []
+        for chunk in reversed(before):
+            silent = 0
+            for rms in reversed(chunk.rms):
+                if rms:
+                    break
+                silent += 1
+            if silent < len(chunk.rms):
+                padding += silent * _WINDOW
+                break
+            padding += chunk.length
+    return padding
+
+
+def _span(found: Sequence[Chunk]) -> Micros:
+    """Return how long these chunks last together; sizes are summed first, so that rounding does not add up."""
+    if not found:
+        return 0
+    return total(found) * found[0].length // found[0].size if found[0].length else sum(chunk.length for chunk in found)

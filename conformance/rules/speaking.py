@@ -1,0 +1,258 @@
+"""The agent's turn as the client hears it: started before the first output, done once, after the last audio.
+
+`AgentStartedSpeaking` and `AgentAudioDone` name no response. A started belongs to the response that had begun upstream; a
+done to the first response still without one that had given any sign of completion, in order; the done that follows a greeting
+to none.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from conformance.rules.exchange import Response
+from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.sound import folded
+from conformance.rules.texts import greeting_of, messages, telling, words
+from conformance.rules.view import Link, find, once_per_cause, view
+from conformance.wire.durations import SECOND
+from conformance.wire.events import ga_name
+from conformance.wire.frames import Frame, Kind
+
+_SOON: Final = SECOND
+_DELTA: Final = "response.output_audio.delta"
+_COMPLETIONS: Final = (
+    "response.output_text.done",
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    "response.function_call_arguments.done",
+    "response.content_part.done",
+    "response.output_item.done",
+    "response.done",
+)
+
+
+class Speech:
+    """What the client heard of each response of a link."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.responses = [response for response in link.exchange.responses if response.default]
+        self.audio = self._audio()
+        self.texts = self._texts()
+        self.dones, self.surplus = self._assign_dones()
+
+    def first_output(self, response: Response) -> Frame | None:
+        """Return the first audio or text of a response at the client."""
+        outputs = [*self.audio.get(id(response), [])[:1], *self.texts.get(id(response), [])[:1]]
+        return min(outputs, key=lambda frame: frame.seq, default=None)
+
+    def _audio(self) -> dict[int, list[Frame]]:
+        """Attribute each binary frame to a response: by body, else to the one whose delta came last before."""
+        owners: dict[object, Response] = {}
+        deltas: list[tuple[Frame, Response]] = []
+        for response in self.responses:
+            for delta in response.of(_DELTA):
+                owners.setdefault(folded(delta).get("sha256"), response)
+                deltas.append((delta, response))
+        deltas.sort(key=lambda pair: pair[0].seq)
+        found: dict[int, list[Frame]] = {}
+        for frame in self.link.client.down if self.link.client is not None else ():
+            if frame.kind is not Kind.BINARY:
+                continue
+            owner = owners.get(frame.data.get("sha256"))
+            before = [response for delta, response in deltas if delta.seq < frame.seq]
+            if before and (owner is None or owner.first_seq > frame.seq or _is_ambiguous(deltas, frame)):
+                owner = before[-1]
+            if owner is not None:
+                found.setdefault(id(owner), []).append(frame)
+        return found
+
+    def _texts(self) -> dict[int, list[Frame]]:
+        found: dict[int, list[Frame]] = {}
+        said = messages(self.link)
+        for index, frames in telling(self.link).told.items():
+            found.setdefault(id(said[index].response), []).extend(frames)
+        return {key: sorted(frames, key=lambda frame: frame.seq) for key, frames in found.items()}
+
+    def started(self, response: Response) -> list[Frame]:
+        """Return the `AgentStartedSpeaking` of a response: those after it began and before the next one did."""
+        index = self.responses.index(response)
+        following = self.responses[index + 1].first_seq if index + 1 < len(self.responses) else None
+        return [
+            frame
+            for frame in self.link.shown("AgentStartedSpeaking")
+            if frame.seq > response.first_seq and (following is None or frame.seq < following)
+        ]
+
+    def _assign_dones(self) -> tuple[dict[int, Frame], list[Frame]]:
+        dones: dict[int, Frame] = {}
+        surplus: list[Frame] = []
+        last = -1
+        for done in self._own_dones():
+            open_ = [
+                index for index, response in enumerate(self.responses) if index > last and _completed_before(response, done)
+            ]
+            speaking = [index for index in open_ if not is_tools_only(self.responses[index])]
+            if open_:
+                last = speaking[0] if speaking else open_[-1]
+                dones[last] = done
+            elif any(response.first_seq < done.seq for response in self.responses):
+                surplus.append(done)
+        return {id(self.responses[index]): done for index, done in dones.items()}, surplus
+
+    def _own_dones(self) -> list[Frame]:
+        """Return the `AgentAudioDone` that belong to responses: not the first one after the greeting."""
+        dones = self.link.shown("AgentAudioDone")
+        greeting = greeting_of(self.link)
+        texts = [frame for frame in self.link.shown("ConversationText") if greeting and words(frame) == greeting]
+        if not texts:
+            return dones
+        after = next((done for done in dones if done.seq > texts[0].seq), None)
+        heard = [frame for frames in (*self.audio.values(), *self.texts.values()) for frame in frames]
+        between = after is not None and any(texts[0].seq < frame.seq < after.seq for frame in heard)
+        return dones if between else [done for done in dones if done is not after]
+
+
+def _is_ambiguous(deltas: Sequence[tuple[Frame, Response]], frame: Frame) -> bool:
+    """True when several responses sent the very same bytes, such as silence."""
+    same = {id(response) for delta, response in deltas if folded(delta).get("sha256") == frame.data.get("sha256")}
+    return len(same) > 1
+
+
+def _completed_before(response: Response, done: Frame) -> bool:
+    return any(frame.seq < done.seq and ga_name(frame.type) in _COMPLETIONS for frame in response.frames)
+
+
+def is_tools_only(response: Response) -> bool:
+    """True for a response that said nothing and called functions."""
+    if not response.calls:
+        return False
+    spoken = ("response.output_audio.delta", "response.output_text.delta", "response.output_text.done")
+    return not response.of(*spoken) and all(item.get("type") == "function_call" for item in response.outputs)
+
+
+def _speeches(case: Case) -> list[Speech]:
+    found = case.cache.get("speeches")
+    if not isinstance(found, list):
+        found = [Speech(link) for link in view(case).links if link.client is not None and link.exchange.responses]
+        case.cache["speeches"] = found
+    return found
+
+
+@rule(
+    "VA-SPEAKING-FIRST",
+    "`AgentStartedSpeaking` before a response's first audio or assistant text (greeting aside)",
+    why="The client switches from listening to speaking on it; output before it is cut or timed out.",
+    source="Voice-agent contract, AgentStartedSpeaking; production report: idle timeout hit before the first text",
+    kind=RuleKind.CONTRACT,
+)
+def speaking_first(case: Case) -> Sequence[Finding] | None:
+    """Look at what came first of each response that was heard."""
+    findings = []
+    observed = False
+    for speech in _speeches(case):
+        for response in speech.responses:
+            first = speech.first_output(response)
+            if first is None:
+                continue
+            observed = True
+            started = speech.link.shown("AgentStartedSpeaking")
+            if not any(response.first_seq < frame.seq < first.seq for frame in started):
+                what = "audio" if first.kind is Kind.BINARY else "text"
+                findings.append(find(first, f"a response's {what} came before AgentStartedSpeaking", cause=what))
+    return once_per_cause(findings) if observed else None
+
+
+@rule(
+    "VA-SPEAKING-ONCE",
+    "`AgentStartedSpeaking` once per response",
+    why="A client that counts turns by it would count too many.",
+    source="Voice-agent contract, AgentStartedSpeaking",
+    kind=RuleKind.CONTRACT,
+)
+def speaking_once(case: Case) -> Sequence[Finding] | None:
+    """Count the starts of each response."""
+    findings = []
+    observed = False
+    for speech in _speeches(case):
+        for index, response in enumerate(speech.responses):
+            started = speech.started(response)
+            observed = observed or bool(started)
+            before = speech.responses[index - 1] if index else None
+            if before is not None and not speech.started(before):
+                started = [frame for frame in started if frame.t - response.first_t >= speech.link.crossing]
+            if len(started) > 1:
+                findings.append(find(started[1], "a second AgentStartedSpeaking for the same response"))
+    return once_per_cause(findings) if observed else None
+
+
+@rule(
+    "VA-DONE-LAST",
+    "no audio of a response after its `AgentAudioDone`; text may follow",
+    why="The client has stopped listening for audio: what comes late is lost or played into the user's turn.",
+    source="Voice-agent contract, AgentAudioDone",
+    kind=RuleKind.CONTRACT,
+)
+def done_last(case: Case) -> Sequence[Finding] | None:
+    """Look at the audio after each response's done."""
+    findings = []
+    observed = False
+    for speech in _speeches(case):
+        for response in speech.responses:
+            done, audio = speech.dones.get(id(response)), speech.audio.get(id(response), [])
+            if done is None or not audio:
+                continue
+            observed = True
+            findings += [
+                find(frame, "audio of a response after its AgentAudioDone") for frame in audio if frame.seq > done.seq
+            ]
+    return once_per_cause(findings) if observed else None
+
+
+@rule(
+    "VA-DONE-ONCE",
+    "`AgentAudioDone` once per response; the one after a greeting belongs to none",
+    why="A client that idles on it would start its timeout twice, or hang up in the middle of a response.",
+    source="Voice-agent contract, AgentAudioDone: once per response",
+    kind=RuleKind.CONTRACT,
+)
+def done_once(case: Case) -> Sequence[Finding] | None:
+    """Look for dones that no response explains."""
+    speeches = [speech for speech in _speeches(case) if speech.dones or speech.surplus]
+    if not speeches:
+        return None
+    return once_per_cause(
+        find(done, "a second AgentAudioDone for the same response") for speech in speeches for done in speech.surplus
+    )
+
+
+@rule(
+    "VA-DONE-COMES",
+    "within 1 s of `response.done`, also without any other completion event or with empty output; tool-calls-only exempt",
+    why="Without it the client never listens again, or never times out.",
+    source="Voice-agent contract, AgentAudioDone; production report: proxies that wait for a text event that never comes",
+    kind=RuleKind.CONTRACT,
+)
+def done_comes(case: Case) -> Sequence[Finding] | None:
+    """Look for the done of each finished response."""
+    findings = []
+    observed = False
+    for speech in _speeches(case):
+        for response in speech.responses:
+            end = response.end
+            if end is None or is_tools_only(response) or _is_told_as_error(speech, response):
+                continue
+            due = end.t + _SOON + speech.link.crossing
+            done = speech.dones.get(id(response))
+            if done is None and due > speech.link.client_horizon:
+                continue
+            observed = True
+            if done is None or done.t > due:
+                findings.append(find(end, "no AgentAudioDone within 1s of response.done", cause="AgentAudioDone"))
+    return once_per_cause(findings) if observed else None
+
+
+def _is_told_as_error(speech: Speech, response: Response) -> bool:
+    """True for a failed response that the client was told of as an Error: nothing was being said."""
+    end = response.end
+    failed = response.status == "failed" and end is not None and speech.first_output(response) is None
+    return failed and end is not None and any(error.seq > end.seq for error in speech.link.shown("Error"))
