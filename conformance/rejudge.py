@@ -55,7 +55,7 @@ def rejudge(run: Path, results: Results, known: Known, roots: Sequence[Path] = (
         after = replace(
             attempt, verdict=judgement.verdict, checks=judgement.checks, observed=judgement.observed, known=None
         )
-        yield Rejudged(attempt, weigh(known, after))
+        yield Rejudged(attempt, after if recording.header.fault is not None else weigh(known, after))
 
 
 def renewed(results: Results, rejudged: Iterable[Rejudged]) -> Results:
