@@ -112,7 +112,7 @@ class AttemptItem(ScenarioItem):
         self.result = self.run.attempt(self, rerun=self.tries)
         self.tries += 1
         if self.result.verdict is Verdict.ERROR:
-            raise HarnessError(self.result.message)
+            raise HarnessError(self.result.message or describe(self.result, Verdict.ERROR))
 
     def runtest(self) -> None:
         """Turn the verdict into pytest's outcome."""
