@@ -57,8 +57,8 @@ def realtime_format(format_: Any) -> AudioFormat | None:
     """Read a Realtime format: GA ``{"type": "audio/pcm", "rate": 24000}`` or beta ``"pcm16"``; else None."""
     if isinstance(format_, str) and format_ in _BETA:
         encoding = _BETA[format_]
-    elif isinstance(format_, dict) and format_.get("type") in _REALTIME:
-        encoding = _REALTIME[format_["type"]]
+    elif isinstance(format_, dict) and str(format_.get("type")) in _REALTIME:
+        encoding = _REALTIME[str(format_["type"])]
     else:
         return None
     return PCM_24K if encoding is Encoding.PCM16 else AudioFormat(encoding, 8_000)

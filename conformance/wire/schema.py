@@ -118,9 +118,10 @@ def _without_references(event: Mapping[str, Any], found: list[Problem]) -> Mappi
     if not isinstance(items, list):
         return event
     others = []
-    for item in items:
+    for index, item in enumerate(items):
         if isinstance(item, Mapping) and item.get("type") == "item_reference":
-            found += _check(_built(ResponseItemReference), item)
+            place = f"response.input[{index}]"
+            found += [Problem(f"{place}.{each.path}", each.message) for each in _check(_built(ResponseItemReference), item)]
         else:
             others.append(item)
     return {**event, "response": {**event["response"], "input": others}}
