@@ -114,6 +114,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: Micros | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -172,10 +173,13 @@ class Session:
                 pass  # the upstream is not there
 
     def _set_alarm(self) -> None:
+        deadline = self._translator.deadline()
         if self._alarm is not None:
+            if deadline == self._alarm_at:
+                return  # as after most frames
             self._alarm.cancel()
             self._alarm = None
-        deadline = self._translator.deadline()
+        self._alarm_at = deadline
         if deadline is not None:
             self._alarm = self._loop.call_at(self._start + deadline / SECOND, self._on_alarm)
 

@@ -3,9 +3,10 @@
 A scenario that speaks Realtime has no use for the proxy; its client talks to the mock directly.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from tempfile import TemporaryDirectory
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 from urllib.parse import urlencode
 
@@ -34,7 +35,7 @@ class InProcess:
     @asynccontextmanager
     async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
         """Start both servers and give the driver its dial."""
-        with TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
+        with socket_folder() as folder:
             upstream, agent = f"{folder}/upstream", f"{folder}/agent"
 
             async def to_mock(connect: Connect = Connect()) -> ClientConnection:  # noqa: B008  # frozen
@@ -50,6 +51,19 @@ class InProcess:
                     return
                 async with ReferenceProxy(to_mock, translator=self._translator, unix_path=agent):
                     yield to_proxy
+
+
+@contextmanager
+def socket_folder() -> Iterator[str]:
+    """Make a folder for Unix sockets, with a path short enough for them, and remove it with all that is in it."""
+    folder = tempfile.mkdtemp(prefix="conformance-")
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):  # a leftover in the temporary folder harms nobody
+            for name in os.listdir(folder):
+                os.unlink(f"{folder}/{name}")
+            os.rmdir(folder)
 
 
 async def open_unix(path: str, target: str, headers: Mapping[str, str]) -> ClientConnection:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -17,7 +16,7 @@ from conformance.reference_proxy.server import ReferenceProxy
 from conformance.reference_proxy.translator import Translator
 from conformance.runner.attempt import Attempt
 from conformance.runner.failures import HarnessError, explain
-from conformance.runner.in_process import open_unix
+from conformance.runner.in_process import open_unix, socket_folder
 from conformance.scenario.model import Connect, Speaks
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from mock_upstream.tapped import Tapped
@@ -62,7 +61,7 @@ class Real:
             asyncio.create_task(connection.wait_closed()).add_done_callback(lambda _: attempt.closed())
             return cast("Connection", Tapped(connection, attempt.upstream_sink, conn))  # it passes everything on
 
-        with TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
+        with socket_folder() as folder:
             agent = f"{folder}/agent"
             async with ReferenceProxy(to_api, translator=self._translator, unix_path=agent):
                 yield lambda step: open_unix(agent, f"/?{urlencode(step.query)}".rstrip("?"), step.headers)
