@@ -52,6 +52,7 @@ class Real:
         """Listen for refusals, and give the driver its dial."""
         attempt.recorder.listeners.append(lambda frame: self._hear(attempt, frame))
         if attempt.plan.cell.speaks is Speaks.REALTIME:
+            attempt.recorder.listeners.append(lambda frame: _mirror(attempt, frame))
             yield lambda step: self._open(attempt, step)
             return
 
@@ -77,7 +78,7 @@ class Real:
                 max_size=None,
             )
         except (OSError, WebSocketException) as error:
-            if isinstance(error, InvalidStatus):
+            if isinstance(error, InvalidStatus) and attempt.plan.cell.speaks is Speaks.VOICE_AGENT:
                 attempt.upstream_sink(0, Direction.UP, Kind.OPEN, {"status": error.response.status_code})
             attempt.fail(explain(error, self._api.url))
             raise
@@ -94,3 +95,9 @@ class Real:
         is_first = not any(each.is_event and each.dir is Direction.DOWN for each in earlier)
         if frame.leg is Leg.UPSTREAM and (is_first or error.get("code") in _ACCOUNT):
             attempt.fail(f"{self._api.url} refused the session: {error.get('message', 'no reason given')}")
+
+
+def _mirror(attempt: Attempt, frame: Frame) -> None:
+    """Record a frame of the client leg on the upstream leg, too: without a proxy between them they are one wire."""
+    if frame.leg is Leg.CLIENT and frame.kind is not Kind.MARK:
+        attempt.upstream_sink(frame.conn, frame.dir, frame.kind, frame.data)

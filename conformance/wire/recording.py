@@ -96,6 +96,8 @@ class Sink(Protocol):
     ) -> None:
         """Take one frame: text as str or as the parsed event, binary as bytes, open, close and marks as mappings.
 
+        A text or binary frame that was folded already may be given as its data.
+
         A mark's mapping holds its name under ``mark``.
         """
 
@@ -181,6 +183,8 @@ class Recorder:
     def _read(
         self, leg: Leg, conn: int, direction: Direction, kind: Kind, body: str | bytes | Mapping[str, Any]
     ) -> tuple[str, Mapping[str, Any]]:
+        if kind is Kind.BINARY and isinstance(body, Mapping):
+            return "", body
         if kind is Kind.BINARY:
             return "", fold_binary(bytes(body) if isinstance(body, bytes) else b"", self._audio_of(leg, conn, direction))
         if isinstance(body, str | bytes):
