@@ -1,7 +1,7 @@
-"""The beta dialect (``OpenAI-Beta: realtime=v1``), switched off by the API in May 2026 and spoken here when a script asks for it.
+"""The beta dialect (``OpenAI-Beta: realtime=v1``): switched off by the API in May 2026, spoken here when asked for.
 
-The session inside is always GA; this module translates at its edge: `outbound` what goes to the client, `inbound` what came from
-it. Sources: ground truth §1.4 and §2.16, the beta recordings of 2025, the SDK's beta types.
+The session inside is always GA; this module translates at its edge: `outbound` what goes to the client, `inbound` what
+came from it. Sources: ground truth §1.4 and §2.16, the beta recordings of 2025, the SDK's beta types.
 """
 
 from collections.abc import Mapping
@@ -62,16 +62,16 @@ def _looks_ga(event: Event) -> bool:
 
 def inbound(event: Event) -> Event:
     """Return the GA form of a valid client event; what already has it stays."""
-    match event:
-        case {"type": "session.update", "session": {**session}} if not _looks_ga(event):
-            return {**event, "session": {"type": "realtime", **_ga_session(session)}}
-        case {"type": "transcription_session.update", "session": {**session}}:
-            patch = {"type": "transcription", **_ga_session(session)}
+    match event["type"]:
+        case "session.update" if not _looks_ga(event):
+            return {**event, "session": {"type": "realtime", **_ga_session(event["session"])}}
+        case "transcription_session.update":
+            patch = {"type": "transcription", **_ga_session(event["session"])}
             return {**event, "type": "session.update", "session": patch}
-        case {"type": "conversation.item.create", "item": {**item}}:
-            return {**event, "item": _ga_item(item)}
-        case {"type": "response.create", "response": {**response}} if not _looks_ga(event):
-            return {**event, "response": _ga_response(response)}
+        case "conversation.item.create":
+            return {**event, "item": _ga_item(event["item"])}
+        case "response.create" if event.get("response") and not _looks_ga(event):
+            return {**event, "response": _ga_response(event["response"])}
         case _:
             return event
 
@@ -137,7 +137,7 @@ def _ga_response(response: Mapping[str, Any]) -> dict[str, Any]:
 def _ga_item(item: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(item.get("content"), list):
         return dict(item)
-    role = item.get("role")
+    role = str(item.get("role"))
     return {
         **item,
         "content": [{**part, "type": _GA_PARTS.get((role, part["type"]), part["type"])} for part in item["content"]],

@@ -1,7 +1,7 @@
 """Completion: how each server event of a scripted reply is filled in, in one table.
 
-A completer returns the GA event as the session would send it, and what it changes when it is sent. The script's own fields are
-laid over it afterwards; a completer reads them only where other fields depend on them.
+A completer returns the GA event as the session would send it, and what it changes when it is sent. The script's own fields
+are laid over it afterwards; a completer reads them only where other fields depend on them.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ Completer = Callable[[Scene, str, Given], Completed]
 _QUANTUM: Final = 32
 
 
-def _error(scene: Scene, type_: str, given: Given) -> Completed:
+def _error(scene: Scene, _type: str, given: Given) -> Completed:
     wanted = given.get("error") or {}
     error = server_error(scene.state.config["id"])
     if wanted.get("type", SERVER_ERROR) != SERVER_ERROR or wanted.get("code") is not None:
@@ -35,7 +35,7 @@ def _error(scene: Scene, type_: str, given: Given) -> Completed:
     return scene.state.error_event(error, scene.event_id), None
 
 
-def _session(scene: Scene, type_: str, given: Given) -> Completed:
+def _session(scene: Scene, type_: str, _given: Given) -> Completed:
     state = scene.state
     patch = scene.patch if type_ == "session.updated" else {}
     try:
@@ -89,7 +89,7 @@ def _committed(scene: Scene, type_: str, given: Given) -> Completed:
     return state.event(type_, previous_item_id=previous, item_id=item_id), None
 
 
-def _cleared(scene: Scene, type_: str, given: Given) -> Completed:
+def _cleared(scene: Scene, type_: str, _given: Given) -> Completed:
     return scene.state.event(type_), scene.state.buffer.clear
 
 
@@ -208,7 +208,7 @@ def _part(scene: Scene, type_: str, given: Given) -> Completed:
     kinds = {"audio": Kind.AUDIO, "text": Kind.TEXT}
     response = scene.response(given)
     spoken = Kind.AUDIO if response.speaks else Kind.TEXT
-    output = scene.output(given, kinds.get(part.get("type"), spoken))
+    output = scene.output(given, kinds.get(str(part.get("type")), spoken))
     output.opened = True
     added = type_.endswith("added")
     if not added and not output.said:
@@ -251,7 +251,7 @@ def _audio(scene: Scene, type_: str, given: Given) -> Completed:
     return state.event(type_, **ids), None
 
 
-def _rate_limits(scene: Scene, type_: str, given: Given) -> Completed:
+def _rate_limits(scene: Scene, type_: str, _given: Given) -> Completed:
     state = scene.state
     return state.event(type_, rate_limits=[state.limits.use(0, state.now)]), None
 
@@ -276,7 +276,7 @@ def _other_transport(scene: Scene, type_: str, given: Given) -> Completed:
     return scene.state.event(type_, response_id=scene.response(given).id), None
 
 
-def _conversation_created(scene: Scene, type_: str, given: Given) -> Completed:
+def _conversation_created(scene: Scene, type_: str, _given: Given) -> Completed:
     conversation = {"id": scene.state.conversation.id, "object": "realtime.conversation"}
     return scene.state.event(type_, conversation=conversation), None
 

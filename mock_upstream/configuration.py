@@ -1,7 +1,7 @@
 """The session's configuration: defaults by profile, deep partial update, and how the API echoes it.
 
-An update changes what it names: absent is unchanged, null or an empty value goes back to the default; a VAD's or
-a transcription's omitted fields are filled with defaults (C: recordings of 2026). Configurations are never changed in place.
+An update changes what it names: absent is unchanged, null or an empty value goes back to the default; a VAD's or a
+transcription's omitted fields are filled with defaults (C: recordings of 2026). Configurations never change in place.
 """
 
 from collections.abc import Mapping

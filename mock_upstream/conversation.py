@@ -1,7 +1,7 @@
 """The conversation: items in order, with what the API's quirks and limits need to know of each.
 
-Placement (R, tests run against the API): no ``previous_item_id`` or ``""`` appends, ``"root"`` goes first, an unknown one is an
-error; a duplicate id is accepted, the newer item takes the older one's content.
+Placement (R, tests run against the API): no ``previous_item_id`` or ``""`` appends, ``"root"`` goes first, an unknown one
+is an error; a duplicate id is accepted, the newer item takes the older one's content.
 """
 
 from base64 import b64encode

@@ -224,12 +224,6 @@ REALTIME_UPDATE: Final = ApiError(
 )
 """G: the mirror image of the reported one."""
 NO_TURN_DETECTION: Final = ApiError("Turn detection is not supported for this transcription model.", "invalid_parameter")
-CONTEXT_FULL: Final = ApiError(
-    "The conversation is too long for the model's context window and truncation is disabled.", "context_length_exceeded"
-)
-"""G: the API promises an error under ``truncation: disabled``; its text is not known."""
-
-
 NO_RESPONSES: Final = ApiError("Responses are not supported in transcription sessions.", "invalid_parameter")
 """G: no recording asks for one."""
 
@@ -283,8 +277,8 @@ def tool_call_not_found(call_id: str) -> ApiError:
 def server_error(session_id: str) -> ApiError:
     """The error of the seeds, in its wording since April 2025 (R)."""
     message = (
-        "The server had an error while processing your request. Sorry about that! Please contact us through our help center "
-        f"at help.openai.com if the error persists. (include session ID in your message: {session_id}). "
+        "The server had an error while processing your request. Sorry about that! Please contact us through our help "
+        f"center at help.openai.com if the error persists. (include session ID in your message: {session_id}). "
         "We recommend you retry your request."
     )
     return ApiError(message, type=SERVER_ERROR)

@@ -77,10 +77,12 @@ class IdleError(SessionFault):
     armed = False
 
     def on_client(self, event: Mapping[str, Any]) -> None:
+        """Watch for what the client sends."""
         if event.get("type") in ("input_audio_buffer.commit", "response.create"):
             self.active = True
 
     def on_sent(self, event: Mapping[str, Any]) -> None:
+        """Watch for what goes out."""
         if event.get("type") == "session.created" and not self.armed:
             self.armed = True
             self.state.agenda.plan(self.after, self.look)
@@ -97,9 +99,11 @@ class RollingIdleError(SessionFault):
     turn = 0
 
     def on_client(self, event: Mapping[str, Any]) -> None:
+        """Watch for what the client sends."""
         self.on_sent(event)
 
     def on_sent(self, event: Mapping[str, Any]) -> None:
+        """Watch for what goes out."""
         self.turn += 1
         turn = self.turn
         if event.get("type") != "error":
@@ -117,10 +121,12 @@ class ErrorAfter(SessionFault):
     struck = False
 
     def on_client(self, event: Mapping[str, Any]) -> None:
+        """Watch for what the client sends."""
         if self.fault.name == "error-after-append" and event.get("type") == "input_audio_buffer.append":
             self._once(then_close=True)
 
     def on_sent(self, event: Mapping[str, Any]) -> None:
+        """Watch for what goes out."""
         if self.fault.name == "error-after-created" and event.get("type") == "session.created":
             self._once()
         elif self.fault.name == "error-after-turn" and event.get("type") == "response.done":
@@ -138,6 +144,7 @@ class CloseAfterFirstText(SessionFault):
     struck = False
 
     def on_client(self, event: Mapping[str, Any]) -> None:
+        """Watch for what the client sends."""
         match event:
             case {"type": "conversation.item.create", "item": {"type": "message", "role": "user"}} if not self.struck:
                 self.struck = True

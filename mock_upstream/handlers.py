@@ -1,10 +1,11 @@
 """The client events of a WebSocket session: one handler each, in one table.
 
-A handler gets an event that `validation` accepted (GA form), acts on the state and says what the API says, in the recorded order;
-it raises `Refused` for what can only be known from the state.
+A handler gets an event that `validation` accepted (GA form), acts on the state and says what the API says, in the recorded
+order; it raises `Refused` for what can only be known from the state.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from conformance.wire.durations import MILLISECOND
@@ -34,7 +35,7 @@ def update_session(state: State, event: Mapping[str, Any]) -> None:
     patch = event["session"]
     model = patch.get("model")
     if isinstance(model, str) and is_transcription_model(model):
-        raise Refused(transcription_model(model))
+        raise Refused(replace(transcription_model(model), param="session.model", close=None))
     merged = merge(state.config, patch, state.profile, voice_locked=state.conversation.has_model_audio)
     state.say(state.event("session.updated", session=merged), lambda: state.configure(patch))
 
@@ -44,12 +45,12 @@ def append_audio(state: State, event: Mapping[str, Any]) -> None:
     turns.append(state, turns.decode_audio(event["audio"], "audio"))
 
 
-def commit_audio(state: State, event: Mapping[str, Any]) -> None:
+def commit_audio(state: State, _event: Mapping[str, Any]) -> None:
     """``input_audio_buffer.commit``."""
     turns.commit(state)
 
 
-def clear_audio(state: State, event: Mapping[str, Any]) -> None:
+def clear_audio(state: State, _event: Mapping[str, Any]) -> None:
     """``input_audio_buffer.clear``."""
     turns.clear(state)
 
@@ -73,9 +74,9 @@ def make_item(state: State, given: Mapping[str, Any]) -> Item:
     body = client_item(given, item_id)
     if body["type"] == "function_call" and body["call_id"] is None:
         body["call_id"] = state.ids.call()
-    if body["type"] == "function_call_output" and state.knobs.verify_calls:
-        if not state.conversation.has_call(body["call_id"]):
-            raise Refused(tool_call_not_found(body["call_id"]))
+    answers = body["type"] == "function_call_output" and state.knobs.verify_calls
+    if answers and not state.conversation.has_call(body["call_id"]):
+        raise Refused(tool_call_not_found(body["call_id"]))
     item = Item(item_id, body, text_tokens=item_tokens(body))
     for index, part in enumerate(given.get("content") or ()):
         if part.get("audio") is not None:
@@ -129,7 +130,7 @@ def cancel_response(state: State, event: Mapping[str, Any]) -> None:
     player.cancel(state, event.get("response_id"))
 
 
-def refuse_translation(state: State, event: Mapping[str, Any]) -> None:
+def refuse_translation(_state: State, event: Mapping[str, Any]) -> None:
     """An event of ``/v1/realtime/translations``, which the parser knows and this endpoint does not carry out."""
     raise Refused(other_endpoint(str(event["type"])))
 

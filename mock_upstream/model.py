@@ -1,6 +1,7 @@
 """The model's mind: what it answers, in which pieces, and what that costs in tokens.
 
-It says what the script's knobs say, turn by turn; it calls a function where the knobs name one or ``tool_choice`` demands one.
+It says what the script's knobs say, turn by turn; it calls a function where the knobs name one or ``tool_choice`` demands
+one.
 """
 
 import re

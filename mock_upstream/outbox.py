@@ -1,7 +1,7 @@
 """The outbox: every event passes here on its way out, where a script may hold, alter, replace or withhold it.
 
-What an event changes in the session (a response is over, a configuration is in force) happens in ``sent``: when it is really
-sent, however late that is, and never if it is withheld.
+What an event changes in the session (a response is over, a configuration is in force) happens in ``sent``: when it is
+really sent, however late that is, and never if it is withheld.
 """
 
 from collections.abc import Callable, Mapping

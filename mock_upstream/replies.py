@@ -1,9 +1,9 @@
 """Scripted replies: each partial event of a script becomes a valid one that fits the session.
 
-Only the events the script lists are sent, in its order. What an event lacks is filled in: ids, indices, the response or session
-object, the trigger's item, the words said so far; what the script says wins. What an event means for the session comes true
-with it: items become known to the conversation, a response becomes active or ends, a configuration comes into force. ``raw``
-events go out as they are.
+Only the events the script lists are sent, in its order. What an event lacks is filled in: ids, indices, the response or
+session object, the trigger's item, the words said so far; what the script says wins. What an event means for the session
+comes true with it: items become known to the conversation, a response becomes active or ends, a configuration comes into
+force. ``raw`` events go out as they are.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from mock_upstream.state import State
 def play(
     state: State, rule: ScriptRule, trigger: Mapping[str, Any] | None = None, replaced: Outgoing | None = None
 ) -> None:
-    """Send a rule's reply: to a client event (``trigger``), in place of a server event (``replaced``), or out of the blue."""
+    """Send a rule's reply: to a client event (``trigger``), in place of a server event (``replaced``), or unasked."""
     scene = Scene(state, trigger, replaced)
     for reply in rule.reply or ():
         event, sent = _complete(scene, reply)

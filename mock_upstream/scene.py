@@ -169,6 +169,7 @@ class Scene:
 
 def made_up_item(state: State, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rest of an item of which a script gives only some fields."""
+    filled: dict[str, Any]
     match wanted.get("type", "message"):
         case "function_call":
             filled = {"status": "completed", "name": "function", "call_id": state.ids.call(), "arguments": "{}"}

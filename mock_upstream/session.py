@@ -1,7 +1,7 @@
 """The session: a Realtime server without I/O or clock. Frames and the time go in, actions and a deadline come out.
 
-Theory of operation. A client frame is read, offered to the script's rules, and put in line; a few milliseconds later (the API's
-own recorded latency) its handler (`handlers.HANDLERS`) acts on the state and says what the API says. What takes time
+Theory of operation. A client frame is read, offered to the script's rules, and put in line; a few milliseconds later (the
+API's own recorded latency) its handler (`handlers.HANDLERS`) acts on the state and says what the API says. What takes time
 (a response, a transcription) is planned on the agenda and comes out when it is due, while further frames are read: full
 duplex. Every event passes the outbox, where a script may hold, alter or withhold it; the state changes with the event that
 says so, when that is really sent. Nothing here reads a clock or draws from an unseeded source: the same frames at the same

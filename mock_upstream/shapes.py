@@ -48,15 +48,13 @@ class Compiler:
         self._limits = limits
         self._required = required
 
-    def shape(self, class_: type[BaseModel], path: str, leave: Sequence[str] = ()) -> Check:
-        """Return the check of an object that may have the class's fields and no others; those in ``leave`` are not looked at."""
+    def shape(self, class_: type[BaseModel], path: str) -> Check:
+        """Return the check of an object that may have the class's fields and no others."""
         prefix = f"{path}." if path else ""
         fields = {
             field.alias or name: self._field(field.annotation, f"{prefix}{field.alias or name}")
             for name, field in class_.model_fields.items()
-            if name not in leave
         }
-        fields |= dict.fromkeys(leave, _anything)
         required = [field.alias or name for name, field in class_.model_fields.items() if field.is_required()]
         required += [name for name in self._required.get(path, ()) if name not in required]
 

@@ -1,12 +1,13 @@
 """The timeline of a response: its events in the recorded order, with the recorded gaps.
 
-Sources: the timed recordings of 2026-09 (gaps, less the round trip) and the order of ground truth §2.3, §2.5, §2.8, §2.9. The
-order after a cancel is inferred from the API's own description, that every ``*.done`` is sent then, too.
+Sources: the timed recordings of 2026-09 (gaps, less the round trip) and the order of ground truth §2.3, §2.5, §2.8, §2.9.
+The order after a cancel is inferred from the API's own description, that every ``*.done`` is sent then, too.
 """
 
 from base64 import b64encode
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Any, Final
 
 from conformance.wire.durations import MILLISECOND, Micros
@@ -53,14 +54,14 @@ def timeline(state: State, response: Response) -> Iterator[Step]:
         return
     outcome = state.knobs.outcome
     if outcome not in ("completed", "max_output_tokens", "content_filter"):
-        details = failed_details(failure(outcome, str(state.config.get("model"))))
-        yield finish(state, response, "failed", details, CLOSING)
+        error = failed_details(failure(outcome, str(state.config.get("model"))))
+        yield finish(state, response, "failed", error, CLOSING)
         return
     plans = decide(state.knobs, response.turn, response.tools, response.tool_choice)
     plans, cut = _cut(plans, response.max_tokens, by_script=outcome == "max_output_tokens")
     status = "incomplete" if cut or outcome == "content_filter" else "completed"
     yield from _outputs(state, response, plans, status)
-    details = None
+    details: dict[str, Any] | None = None
     if status == "incomplete":
         details = {"type": "incomplete", "reason": "max_output_tokens" if cut else "content_filter"}
     yield finish(state, response, status, details, CLOSING)
@@ -258,7 +259,7 @@ def _say_aloud(state: State, response: Response, output: Output, texts: list[str
     rest = texts[PER_BURST:]
     pace = state.knobs.pace
     gap = state.latency(FIRST_AUDIO)
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         if start == end:
             continue
         yield Step(gap, partial(audio_delta, state, response, output, sound[start:end]))

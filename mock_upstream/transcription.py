@@ -1,8 +1,8 @@
 """Transcription of what the user says: when its events come, what they say, what it costs.
 
-Streaming models send deltas while the user speaks, under the id that the item will have; ``gpt-4o-*-transcribe`` about a second
-after the commit; ``whisper-1`` one delta and the end (ground truth §2.7). The mock cannot understand speech: audible audio
-"says" what the script's ``heard`` knob says, silence says nothing.
+Streaming models send deltas while the user speaks, under the id that the item will have; ``gpt-4o-*-transcribe`` about a
+second after the commit; ``whisper-1`` one delta and the end (ground truth §2.7). The mock cannot understand speech: audible
+audio "says" what the script's ``heard`` knob says, silence says nothing.
 """
 
 from collections.abc import Mapping

@@ -21,8 +21,8 @@ from mock_upstream.vad import IdleTimeout, SpeechStarted, SpeechStopped, VadEven
 LEAST: Final[Micros] = 100 * MILLISECOND
 MAX_APPEND: Final = 15 * 2**20
 NUDGE: Final = (
-    "No user speech was detected for a while. Please review the recorded audio: If the user was speaking, respond naturally. "
-    "If not, follow up on their last message to keep the conversation going or ask if they're still there."
+    "No user speech was detected for a while. Please review the recorded audio: If the user was speaking, respond "
+    "naturally. If not, follow up on their last message to keep the conversation going or ask if they're still there."
 )
 """The system message of an idle timeout, verbatim (C: a timed recording of 2026-09)."""
 

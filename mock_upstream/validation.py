@@ -1,7 +1,7 @@
 """Validation of client events: the SDK's types, the API's own limits, and its words for what is wrong.
 
-Limits: ground truth §5 and §3.2. `check_event` raises `errors.Refused` with the first problem. The SDK takes half a second to
-import and its shapes a moment to compile: `warm_up` does both before a server listens.
+Limits: ground truth §5 and §3.2. `check_event` raises `errors.Refused` with the first problem. The SDK takes half a second
+to import and its shapes a moment to compile: `warm_up` does both before a server listens.
 """
 
 import re
@@ -82,8 +82,8 @@ def longest(maximum: int) -> Check:
 
     def check(value: Any, at: str) -> None:
         if len(value) > maximum:
-            too_long = {str: string_too_long, list: array_too_long}.get(type(value), object_too_big)
-            raise Refused(too_long(at, maximum, len(value)))
+            too_long = string_too_long if isinstance(value, str) else array_too_long
+            raise Refused((object_too_big if isinstance(value, dict) else too_long)(at, maximum, len(value)))
 
     return check
 

@@ -53,8 +53,22 @@ UNDECLARED: Final[Sequence[Undeclared]] = (
     Undeclared("conversation.item.*", ("item", "phase"), (str,), _PHASE),
     Undeclared("response.output_item.*", ("item", "phase"), (str,), _PHASE),
     Undeclared("response.done", ("response", "output", "*", "phase"), (str,), _PHASE),
+    Undeclared(
+        "response.done",
+        ("response", "usage", "output_token_details", "reasoning_tokens"),
+        (int,),
+        "gpt-realtime-2.x, a timed recording of 2026-09",
+    ),
 )
 """Removed, its type checked, before the SDK's class looks at a GA server event."""
+
+_BETA_SESSION: Final = "beta recordings of 2025 (ground truth §1.4)"
+UNDECLARED_IN_BETA: Final[Sequence[Undeclared]] = (
+    Undeclared("session.[cu]*ed", ("session", "object"), (str,), _BETA_SESSION),
+    Undeclared("session.[cu]*ed", ("session", "expires_at"), (int,), _BETA_SESSION),
+    Undeclared("session.[cu]*ed", ("session", "client_secret"), (type(None), dict), _BETA_SESSION),
+)
+"""The same for the beta dialect."""
 
 
 def problems(event: Mapping[str, Any], side: Side, dialect: Dialect = "ga") -> list[Problem]:
@@ -73,8 +87,8 @@ def problems(event: Mapping[str, Any], side: Side, dialect: Dialect = "ga") -> l
     field = AUDIO_FIELDS.get(type_)
     if field is not None and isinstance(event.get(field), Mapping):
         event = _unfold(event, field, found)
-    if side == "server" and dialect == "ga":
-        for known in _undeclared(type_):
+    if side == "server":
+        for known in _undeclared(type_, dialect):
             event = _without(event, known.path, known.types, found, known.path)
     if type_ == "response.create" and dialect == "ga":
         event = _without_references(event, found)
@@ -89,8 +103,9 @@ def _unfold(event: Mapping[str, Any], field: str, found: list[Problem]) -> Mappi
 
 
 @cache
-def _undeclared(type_: str) -> Sequence[Undeclared]:
-    return [known for known in UNDECLARED if fnmatchcase(type_, known.events)]
+def _undeclared(type_: str, dialect: Dialect) -> Sequence[Undeclared]:
+    table = UNDECLARED if dialect == "ga" else UNDECLARED_IN_BETA
+    return [known for known in table if fnmatchcase(type_, known.events)]
 
 
 def _without(
