@@ -94,8 +94,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Open the run folder once the selection is known; workers use the controller's."""
     config = session.config
     items = [item for item in session.items if isinstance(item, AttemptItem)]
-    run = config.stash[_RUN]
-    if items and not config.option.collectonly and not run.options.dry_run and not hasattr(config, "workerinput"):
+    runs_nothing = config.option.collectonly or config.stash[_RUN].options.dry_run
+    broken = session.testsfailed and not config.option.continue_on_collection_errors
+    if items and not runs_nothing and not broken and not hasattr(config, "workerinput"):
         _open(config).announce(len(items), [item.path for item in items])
 
 

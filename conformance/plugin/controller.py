@@ -1,5 +1,7 @@
 """What the one process that owns the run folder does: gather results, write them, report."""
 
+import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +20,16 @@ class Controller:
     """Gathers the attempts' results from pytest's reports, wherever they ran."""
 
     def __init__(self, run: Run, config: pytest.Config) -> None:
-        """Open the run folder.
+        """Make sure of the real API, if it is driven, and open the run folder.
 
         Raises:
-            pytest.UsageError: it cannot be written.
+            pytest.UsageError: the API cannot be used, or the folder cannot be written.
         """
         self._run = run
+        try:
+            found = run.preflight()
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
         self._config = config
         try:
             self._folder = run.open_folder(config.invocation_params.args)
@@ -31,6 +37,10 @@ class Controller:
             raise pytest.UsageError(
                 f"--run-dir: the run folder cannot be written: {error}; name another with --run-dir"
             ) from None
+        run.note_preflight(found)
+        self._terminated: Any = None
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            self._terminated = signal.signal(signal.SIGTERM, signal.default_int_handler)
         self._progress: Any = None
         self._problems: list[str] = []
 
@@ -56,6 +66,8 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write everything there is, whatever ended the session."""
+        if self._terminated is not None:
+            signal.signal(signal.SIGTERM, self._terminated)
         if self._progress is not None:
             self._progress.finished()
         self._problems = self._run.finish(self._folder.attempts, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)

@@ -1,9 +1,10 @@
 """One run: from the options to attempts, results and the run folder."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from conformance.wire.durations import to_seconds
 if TYPE_CHECKING:
     from conformance.known import Known
     from conformance.plugin.proofs import ScenarioProof
+    from conformance.real.preflight import Found
     from conformance.runner import AttemptPlan
     from conformance.wire.recording import Recording
 
@@ -65,6 +67,26 @@ class Run:
         if api is None:
             raise RuntimeError("only a run of the real API says so")
         return f"REAL API {api.url} model {api.model}, {options.count} per cell, at most {options.concurrency} at once"
+
+    def preflight(self) -> "Found | None":
+        """Connect to the real API once, if it is driven.
+
+        Raises:
+            ValueError: it cannot be used; nothing was run.
+        """
+        if self.options.api is None:
+            return None
+        from conformance.real.preflight import PreflightError, preflight
+
+        try:
+            return asyncio.run(preflight(self.options.api))
+        except PreflightError as error:
+            raise ValueError(f"{error} (nothing was run)") from None
+
+    def note_preflight(self, found: "Found | None") -> None:
+        """Add to the manifest what the first connection showed."""
+        if found is not None and self.options.api is not None:
+            self._note("real", {"url": self.options.api.url, "model": self.options.api.model, "found": asdict(found)})
 
     def plan_line(self, cells: Sequence[Cell]) -> str:
         """Say what a run would take."""

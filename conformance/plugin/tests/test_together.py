@@ -1,0 +1,185 @@
+"""The plugin beside other plugins, in real time, in several processes, and cut off half-way."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from conformance.plugin.tests.conftest import IDLE, REALTIME_PACE, TEXT_TURN, Repository
+
+FUNCTIONS = """
+import pytest
+
+@pytest.mark.repeat(3)
+def test_marked(): pass
+
+def test_plain(): pass
+"""
+
+
+@pytest.mark.parametrize(
+    "plugins",
+    [
+        pytest.param([], id="both found as installed"),
+        pytest.param(["-p", "pytest_repeat", "-p", "conformance.plugin"], id="pytest-repeat first"),
+        pytest.param(["-p", "conformance.plugin", "-p", "pytest_repeat"], id="pytest-repeat last"),
+    ],
+)
+def test_pytest_repeat_and_ours_share_count_in_either_order(
+    repository: Repository, plugins: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.pytester.makepyfile(test_functions=FUNCTIONS)
+    if plugins:
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        plugins = [*plugins, "-p", "pytest_asyncio.plugin", "-p", "pytest_timeout"]
+    found = repository.run_outside(*plugins, "-q", "--collect-only", "--count", "2", ".")
+    ids = [line for line in found.outlines if "::" in line]
+    assert sum("text/turn[one" in line for line in ids) == 2
+    assert sum("test_marked" in line for line in ids) == 3
+    assert sum("test_plain" in line for line in ids) == 2
+
+
+def test_without_pytest_repeat_count_is_ours_alone(repository: Repository) -> None:
+    repository.pytester.makepyfile(test_functions="def test_plain(): pass\n")
+    found = repository.run_outside("-p", "no:repeat", "-q", "--collect-only", "--count", "2", ".")
+    ids = [line for line in found.outlines if "::" in line]
+    assert sum("text/turn[one" in line for line in ids) == 2
+    assert sum("test_plain" in line for line in ids) == 1
+
+
+def test_workers_share_one_run_folder_and_give_the_same_recordings(repository: Repository) -> None:
+    repository.run_outside("scenarios", "-q", "--count", "2", "--run-dir", "alone").assert_outcomes(passed=8)
+    repository.run_outside("scenarios", "-q", "--count", "2", "--run-dir", "two", "-n", "2").assert_outcomes(passed=8)
+
+    def recordings(folder: str) -> dict[str, bytes]:
+        path = repository.path / folder / "recordings"
+        return {p.relative_to(path).as_posix(): p.read_bytes() for p in path.rglob("*.jsonl")}
+
+    assert recordings("alone") == recordings("two")
+    assert (repository.path / "two" / "report.html").exists()
+
+
+def test_concurrency_and_workers_exclude_each_other(repository: Repository) -> None:
+    found = repository.run_outside("scenarios", "--clock", "real", "--concurrency", "3", "-n", "2")
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    found.stderr.fnmatch_lines(["*--concurrency above 1 and -n exclude each other*"])
+
+
+def test_attempts_that_wait_in_real_time_wait_at_once(empty_repository: Repository) -> None:
+    empty_repository.scenario(REALTIME_PACE)
+    started = time.monotonic()
+    found = empty_repository.run("scenarios", "-q", "--clock", "real", "--count", "8", "--concurrency", "8")
+    found.assert_outcomes(passed=8)
+    assert time.monotonic() - started < 8 * 2
+    assert all(attempt["duration_s"] >= 2 for attempt in empty_repository.results["attempts"])
+
+
+def test_x_cancels_what_was_started_ahead_and_names_it(empty_repository: Repository) -> None:
+    fails = IDLE.replace("idle/wait", "idle/a-fails").replace("client: Error", "client: SettingsApplied")
+    empty_repository.scenario(fails.replace("after: ready\n", "").replace("hold: 6s", "hold: 1s"))
+    empty_repository.scenario(REALTIME_PACE.replace("2s", "9s"))
+    started = time.monotonic()
+    args = ["scenarios/idle/a-fails.yaml", "scenarios/idle/two-seconds.yaml"]
+    empty_repository.run(*args, "-q", "--clock", "real", "--seed", "1", "-x", "--concurrency", "2")
+    results = empty_repository.results
+    names = {attempt["scenario"] for attempt in results["attempts"]} | set(results["run"]["cancelled"])
+    assert len(names) == 2
+    assert time.monotonic() - started < 20
+
+
+@contextmanager
+def mock(*args: str) -> Iterator[str]:
+    """``conformance mock`` in a process of its own; yields its URL."""
+    command = [sys.executable, "-c", "from conformance.cli import main; main()", "mock", "--port", "0", *args]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield next(word for word in process.stdout.readline().split() if word.startswith("ws"))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=10)
+
+
+def test_real_drives_whatever_server_the_environment_names(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mock() as url:
+        monkeypatch.setenv("OPENAI_REALTIME_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-at-all")
+        found = repository.run("scenarios", "-q", "--real", "--count", "2", "--flow", "text")
+    found.assert_outcomes(passed=4)
+    assert found.outlines[0].startswith(f"REAL API {url} model gpt-realtime")
+    assert {attempt["target"] for attempt in repository.results["attempts"]} == {"real"}
+    everything = b"".join(path.read_bytes() for path in repository.latest.rglob("*") if path.is_file())
+    assert b"sk-not-a-real-key" not in everything
+    assert b'"leg":"upstream"' in everything
+
+
+def test_real_and_mock_runs_the_real_one_first(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mock() as url:
+        monkeypatch.setenv("OPENAI_REALTIME_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-at-all")
+        repository.run("scenarios", "-q", "--real", "--mock", "--flow", "text").assert_outcomes(passed=4)
+    assert [attempt["target"] for attempt in repository.results["attempts"]] == ["real", "real", "mock", "mock"]
+
+
+def test_a_server_that_is_not_there_is_said_once_before_anything_is_spent(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_REALTIME_URL", "ws://127.0.0.1:9/v1/realtime")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-at-all")
+    found = repository.run("scenarios", "-q", "--real")
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    found.stderr.fnmatch_lines(["ERROR: ws://127.0.0.1:9/v1/realtime cannot be reached: *"])
+
+
+def test_reruns_repeat_harness_errors_only_and_visibly(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    from conformance.plugin.run import Run
+    from conformance.wire.recording import Footer, Outcome, Recording
+
+    record = Run._record
+    broken: list[Path] = []
+
+    def fail_once(run: Run, key: object, path: Path) -> Recording:
+        recording = record(run, key, path)  # type: ignore[arg-type]
+        if "one" in str(key) and not broken:
+            broken.append(path)
+            return Recording(recording.header, recording.frames, Footer(1, Outcome.ERROR, "the network went away"))
+        return recording
+
+    monkeypatch.setattr(Run, "_record", fail_once)
+    found = repository.run("scenarios", "-q", "--reruns", "2", "-k", "turn and not mutants")
+    found.assert_outcomes(passed=2)
+    assert [(a["verdict"], a["rerun"]) for a in repository.results["attempts"] if a["cell"] == {"words": "one"}] == [
+        ("error", 0),
+        ("pass", 1),
+    ]
+    assert (repository.latest / "recordings/text/turn/one/1.r1.jsonl").exists()
+    found = repository.run("scenarios", "-q", "--reruns", "2", "--fault", "idle-error", "-k", "idle")
+    found.assert_outcomes(failed=1)
+    assert len(repository.results["attempts"]) == 1
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_reports_what_it_has(empty_repository: Repository, ending: signal.Signals) -> None:
+    empty_repository.scenario(TEXT_TURN)
+    empty_repository.scenario(REALTIME_PACE.replace("2s", "30s"))
+    args = ["scenarios/text/turn.yaml", "scenarios/idle/two-seconds.yaml", "--clock", "real", "--seed", "3", "--count", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *args], cwd=empty_repository.path, stdout=subprocess.PIPE
+    ) as run:
+        deadline = time.monotonic() + 30
+        while not list(empty_repository.path.glob("runs/*/recordings/idle/**/1.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        run.send_signal(ending)
+        output, _ = run.communicate(timeout=40)
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, output.decode()
+    results = empty_repository.results
+    assert results["run"]["interrupted"] is True
+    assert "idle/two-seconds" in str(results["run"]["cancelled"])
+    assert "interrupted" in (empty_repository.latest / "report.html").read_text()
+    cancelled = next(empty_repository.latest.glob("recordings/idle/**/1.jsonl")).read_text()
+    assert '"outcome":"cancelled"' in cancelled
