@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any, Final
 
 from conformance.scenario.grammar import FILLED
-from conformance.scenario.variables import REFERENCE, Resolve, Unfillable, fill
+from conformance.scenario.variables import Resolve, Unfillable, fill
 from conformance.scenario.yaml_source import Path
 
 MAX_CELLS: Final = 500
@@ -43,9 +43,9 @@ class Filled:
         return self.origin.get(path, ()), not tail
 
 
-def fill_document(document: Mapping[str, Any], resolve: Resolve, saved: frozenset[str]) -> Filled:
-    """Fill in the references of a cell; those to ``saved`` names stay for the driver."""
-    filler = _Filler(resolve, saved)
+def fill_document(document: Mapping[str, Any], resolve: Resolve) -> Filled:
+    """Fill in the references of a cell."""
+    filler = _Filler(resolve)
     for key, value in document.items():
         filler.filled.origin[key,] = (key,)
         filler.filled.data[key] = filler.fill(value, (key,), (key,)) if key in FILLED else value
@@ -53,9 +53,8 @@ def fill_document(document: Mapping[str, Any], resolve: Resolve, saved: frozense
 
 
 class _Filler:
-    def __init__(self, resolve: Resolve, saved: frozenset[str]) -> None:
+    def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
-        self._saved = saved
         self.filled = Filled()
 
     def fill(self, value: Any, path: Path, source: Path) -> Any:
@@ -82,9 +81,6 @@ class _Filler:
         return filled
 
     def _fill_text(self, text: str, source: Path) -> Any:
-        names = {name.partition(".")[0] for name in REFERENCE.findall(text)}
-        if names & self._saved:
-            return text
         try:
             return fill(text, self._resolve)
         except KeyError as error:

@@ -142,7 +142,7 @@ class _Reading:
         cells: list[Cell] = []
         for row in rows:
             variables = {**constants, **{name: value for name, (_, value) in row.items()}}
-            filled = fill_document(data, resolver(variables), saved)
+            filled = fill_document(data, resolver(variables, saved))
             self._note_unfilled(filled, {*variables, *saved})
             values = {name: label for name, (label, _) in row.items()}
             cell = read_cell(filled.data, values, self._path, (root, library()), saved, self._reporter(filled))

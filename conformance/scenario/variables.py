@@ -5,7 +5,7 @@ fills in matrix and vars; the driver fills in what was saved when the message go
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from conformance.wire.patterns import look_up
@@ -19,11 +19,16 @@ class Unfillable(ValueError):  # noqa: N818
     """A reference cannot be filled in: undefined, in a circle, or a mapping inside a longer string."""
 
 
-def resolver(variables: Mapping[str, Any]) -> Resolve:
-    """Return a resolver over variables that may refer to each other; dotted names go into mappings and lists."""
+def resolver(variables: Mapping[str, Any], left: Collection[str] = ()) -> Resolve:
+    """Return a resolver over variables that may refer to each other; dotted names go into mappings and lists.
+
+    References to names in ``left`` stay as they are: somebody fills them in later.
+    """
 
     def resolve(name: str, seen: tuple[str, ...] = ()) -> Any:
         head, _, rest = name.partition(".")
+        if head in left:
+            return f"${{{name}}}"
         if head in seen:
             raise Unfillable(f"the variables {', '.join(sorted(seen))} refer to each other in a circle")
         value = substitute(variables[head], lambda inner: resolve(inner, (*seen, head)))

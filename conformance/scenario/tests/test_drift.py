@@ -1,12 +1,11 @@
 """One test over loader, schema and page: what one of them knows, all know."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import orjson
 import pytest
-from pydantic import BaseModel
 
 from conformance.scenario import grammar
 from conformance.scenario.load import ScenarioError, library, load
@@ -16,6 +15,9 @@ from conformance.scenario.vocabulary import FRAME_WORDS
 from conformance.scenario.yaml_source import read_yaml
 from conformance.wire.patterns import OPERATORS
 from mock_upstream.profiles import KNOBS
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 ADDED = {
     "nothing": "",

@@ -106,6 +106,12 @@ def test_what_is_saved_can_stand_in_messages_only(tmp_path: Path) -> None:
         cell(tmp_path, text)
 
 
+def test_what_is_saved_may_stand_in_a_matrix_value(tmp_path: Path) -> None:
+    text = with_steps("wait: Error\n    within: 1s\n    save: {x: code}", "send: ${m}", "send: 'a ${x} ${n}'")
+    steps = cell(tmp_path, text + "matrix: {m: {one: {id: '${x}', n: '${n}'}}}\nvars: {n: 7}\n").steps
+    assert steps[4:6] == (Send(message={"id": "${x}", "n": 7}), Send(message="a ${x} 7"))
+
+
 def test_checks_in_all_their_forms(tmp_path: Path) -> None:
     text = BARE + (
         "  - id: a\n    upstream: response.*\n    after: ready\n    before: client:Error\n    within: 500ms\n"

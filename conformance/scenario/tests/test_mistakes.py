@@ -65,7 +65,7 @@ def test_nothing_is_usable_until_every_file_is_valid(tmp_path: Path) -> None:
         ("  - id: a\n    client: Error\n    count: -1\n", "3:12: must be at least 0, not -1"),
         ("  - id: a\n    client: Error\n    count: {$gte: 1}\n", "3:12: count is a number or holds $gt and $lt, not '$gte'"),
         ("  - id: a\n    client: Error\n    level: shold\n", "3:12: expected must, should or info, not 'shold'; did you mean 'should'?"),
-        ("  - id: a\n    client: Error\n    ref: UP-NOERROR!\n", "3:10: there is no rule 'UP-NOERROR!'"),
+        ("  - id: a\n    client: Error\n    ref: nonsense!\n", "3:10: there is no rule 'nonsense!'"),
         ("  - id: a\n    client: {type: Error, code: {$ree: x}}\n", "2:40: unknown operator '$ree'; did you mean '$re'?"),
         ("  - id: a\n    client: {code: {$re: '('}}\n", "2:26: $re needs a regular expression: missing ), unterminated subpattern at position 0"),
         ("  - id: a\n    client: {code: {$gt: x}}\n", "2:26: $gt needs a number"),
