@@ -5,6 +5,7 @@ scenario tells our own driver to do, such as early audio, is shown as info only.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from conformance.rules.model import Case, Finding, RuleKind, rule
@@ -156,7 +157,7 @@ def stays_connected(case: Case) -> Sequence[Finding] | None:
     if not links:
         return None
     findings = []
-    for link, following in zip(links, [*links[1:], None], strict=True):
+    for link, following in zip_longest(links, links[1:]):
         closed = link.upstream.closed
         by_server = closed is not None and closed.dir is Direction.DOWN
         again = following.upstream.opened if following is not None else None

@@ -1,6 +1,7 @@
 """What the upstream heard, told to the client: speech that starts and stops, and transcripts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from conformance.rules.model import Case, Finding, RuleKind, rule
@@ -159,7 +160,7 @@ def _interims(link: Link) -> Iterator[tuple[Frame, Frame]]:
     """Yield each delta with the interim transcript that came next, before any other delta."""
     deltas = link.of(_DELTA)
     interims = [frame for frame in link.shown("Transcript") if frame.data.get("is_final") is False]
-    for delta, following in zip(deltas, [*deltas[1:], None], strict=True):
+    for delta, following in zip_longest(deltas, deltas[1:]):
         for interim in interims:
             if delta.seq < interim.seq and (following is None or interim.seq < following.seq):
                 yield delta, interim

@@ -1,8 +1,8 @@
 """The agent's turn as the client hears it: started before the first output, done once, after the last audio.
 
-`AgentStartedSpeaking` and `AgentAudioDone` name no response. A started belongs to the response that had begun upstream; a
-done to the first response still without one that had given any sign of completion, in order; the done that follows a greeting
-to none.
+`AgentStartedSpeaking` and `AgentAudioDone` name no response. A started belongs to the response that had begun upstream;
+a done to the first response still without one that had given any sign of completion, in order; the done that follows a
+greeting to none.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,7 @@ class Speech:
         self.responses = [response for response in link.exchange.responses if response.default]
         self.audio = self._audio()
         self.texts = self._texts()
+        self.starts = self._assign_starts()
         self.dones, self.surplus = self._assign_dones()
 
     def first_output(self, response: Response) -> Frame | None:
@@ -73,15 +74,22 @@ class Speech:
             found.setdefault(id(said[index].response), []).extend(frames)
         return {key: sorted(frames, key=lambda frame: frame.seq) for key, frames in found.items()}
 
-    def started(self, response: Response) -> list[Frame]:
-        """Return the `AgentStartedSpeaking` of a response: those after it began and before the next one did."""
-        index = self.responses.index(response)
-        following = self.responses[index + 1].first_seq if index + 1 < len(self.responses) else None
-        return [
-            frame
-            for frame in self.link.shown("AgentStartedSpeaking")
-            if frame.seq > response.first_seq and (following is None or frame.seq < following)
-        ]
+    def _assign_starts(self) -> dict[int, list[Frame]]:
+        """Attribute each `AgentStartedSpeaking` to the response that had begun last.
+
+        Between a create and its `response.created` it may still be the one before that is told late.
+        """
+        starts: dict[int, list[Frame]] = {}
+        for frame in self.link.shown("AgentStartedSpeaking"):
+            begun = [response for response in self.responses if response.first_seq < frame.seq]
+            if not begun:
+                continue
+            owner = begun[-1]
+            fresh = owner.start.seq > frame.seq or frame.t - owner.start.t < self.link.crossing
+            if fresh and len(begun) > 1 and id(begun[-2]) not in starts:
+                owner = begun[-2]
+            starts.setdefault(id(owner), []).append(frame)
+        return starts
 
     def _assign_dones(self) -> tuple[dict[int, Frame], list[Frame]]:
         dones: dict[int, Frame] = {}
@@ -174,12 +182,8 @@ def speaking_once(case: Case) -> Sequence[Finding] | None:
     findings = []
     observed = False
     for speech in _speeches(case):
-        for index, response in enumerate(speech.responses):
-            started = speech.started(response)
-            observed = observed or bool(started)
-            before = speech.responses[index - 1] if index else None
-            if before is not None and not speech.started(before):
-                started = [frame for frame in started if frame.t - response.first_t >= speech.link.crossing]
+        for started in speech.starts.values():
+            observed = True
             if len(started) > 1:
                 findings.append(find(started[1], "a second AgentStartedSpeaking for the same response"))
     return once_per_cause(findings) if observed else None

@@ -1,7 +1,7 @@
 """Comparing two streams of folded audio: by chunk, by running hash, across rates by duration and loudness.
 
-A recording keeps of each audio body its size, hash, the running hash of its stream and the RMS per 20 ms. So equality can be
-shown byte by byte where both sides share offsets, and across a resampler by how long and how loud it was.
+A recording keeps of each audio body its size, hash, the running hash of its stream and the RMS per 20 ms. So equality can
+be shown byte by byte where both sides share offsets, and across a resampler by how long and how loud it was.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ from conformance.wire.frames import Frame
 _WINDOW: Final = 20 * MILLISECOND
 _GRID: Final = 100 * MILLISECOND
 _SHORTEST: Final = 400 * MILLISECOND
+_QUIET: Final = 30
+"""RMS below which a resampler's rounding and dither are as loud as the signal."""
 _ALIKE: Final = 0.35
 """Two envelopes differ when more than this share of their energy lies elsewhere."""
 
@@ -72,8 +74,8 @@ def sounds_alike(one: Sequence[Chunk], other: Sequence[Chunk]) -> bool:
     if until < _SHORTEST:
         return True
     first, second = _energy(one, until), _energy(other, until)
-    most = float(np.maximum(first, second).sum())
-    return most == 0 or float(np.abs(first - second).sum()) / most <= _ALIKE
+    most = max(float(np.maximum(first, second).sum()), float(_QUIET * until))
+    return float(np.abs(first - second).sum()) / most <= _ALIKE
 
 
 def _energy(found: Sequence[Chunk], until: Micros) -> npt.NDArray[np.float64]:

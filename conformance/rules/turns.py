@@ -1,8 +1,9 @@
 """The ledger of turns: which `response.create` answers which user item, commit or set of tool outputs.
 
-A turn asks for one response. A create answers every turn that is ready at that moment; one that comes while turns are only
-on their way came too early for the oldest of them; one that finds nothing open is one too many. A turn whose create was
-refused, or whose response failed, is open again.
+A turn asks for one response. A create is the own create of the oldest ready turn and answers every other that is ready, too;
+these may still get one of their own. A create that comes while turns are only on their way came too early for the oldest of
+them; one that finds no turn without its own is one too many. A turn whose create was refused, or whose response failed, is
+open again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,13 +37,15 @@ class Turn:
     commit: Commit | None = None
     response: Response | None = None
     """For tools: the response that made the calls."""
+    own: list[Create] = field(default_factory=list)
     creates: list[Create] = field(default_factory=list)
+    """Every create that answers it, its own among them."""
     answers: list[Response] = field(default_factory=list)
     """Responses the server started by itself after the turn was ready."""
 
     def open_at(self, seq: int) -> bool:
-        """True when no create that still counts had answered it before the event ``seq``."""
-        return self.sent.seq < seq and all(_is_void(create, seq) for create in self.creates if create.frame.seq < seq)
+        """True when it had no create of its own before the event ``seq`` that still counts."""
+        return self.sent.seq < seq and all(_is_void(create, seq) for create in self.own if create.frame.seq < seq)
 
     def ready_at(self, seq: int) -> bool:
         """True when a create may answer it at the event ``seq``."""
@@ -112,9 +115,12 @@ class Ledger:
         claim.answers = [turn for turn in open_ if turn.ready_at(seq)]
         if not claim.answers and open_:
             claim.early = open_[0]
+            claim.early.own.append(create)
             claim.early.creates.append(create)
         elif not claim.answers:
             claim.spare = bool(before)
+        for turn in claim.answers[:1]:
+            turn.own.append(create)
         for turn in claim.answers:
             turn.creates.append(create)
         return claim

@@ -5,6 +5,7 @@ mutant or a fault did never is.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from conformance.rules.exchange import Response, mapping
@@ -134,7 +135,7 @@ def response_ends(case: Case) -> Sequence[Finding] | None:
     observed = False
     for link in view(case).links:
         conversation = link.exchange.conversation
-        for response, following in zip(conversation, [*conversation[1:], None], strict=True):
+        for response, following in zip_longest(conversation, conversation[1:]):
             if is_touched(link, response):
                 continue
             due = response.last.t + _ENDS
