@@ -92,7 +92,7 @@ class Attempt:
     def accidents(self) -> Iterator[CheckResult]:
         """Yield what happened to the attempt: the subject's death, failed connections, waits that timed out."""
         footer = self.index.recording.footer
-        if footer is not None and footer.outcome is wire.Outcome.DIED:
+        if footer is not None and footer.outcome in (wire.Outcome.DIED, wire.Outcome.UNUSABLE):
             log = "".join(f"\n  | {line}" for line in footer.log[-_LOG_LINES:])
             message = f"{footer.message or 'the subject ended during the attempt'}{log}"
             yield CheckResult("subject", CheckKind.EXPECT, Verdict.FAIL, Blame.PROXY, message, footer.t, cause="died")

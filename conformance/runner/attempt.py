@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from conformance.client import Dial, NoSuchSound, NoSuchStep, drive
 from conformance.clock import Clock, stopwatch
-from conformance.runner.failures import HarnessError
+from conformance.runner.failures import HarnessError, SubjectError
 from conformance.runner.length import bound
 from conformance.runner.plan import SETTLE, VIRTUAL_EPOCH, AttemptPlan
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding
@@ -38,6 +38,8 @@ class Attempt:
         self._open = 0
         self._is_over = False
         self.ended: Micros = 0
+        self.notes: list[str] = []
+        """What a reader of the recording should know of this attempt; kept in its footer."""
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -77,14 +79,19 @@ class Attempt:
 
     def fail(self, message: str) -> None:
         """End the attempt with the outcome ``error``; the first reason given stands."""
+        self.break_off(HarnessError(message))
+
+    def break_off(self, error: HarnessError | SubjectError) -> None:
+        """End the attempt through the harness's fault or the subject's; the first reason given stands."""
         if not self._failure.done():
-            self._failure.set_exception(HarnessError(message))
+            self._failure.set_exception(error)
 
     async def play(self, dial: Dial) -> None:
         """Play the steps, then give the upstream leg time to end.
 
         Raises:
             HarnessError: the attempt failed, or took longer than its steps can take.
+            SubjectError: it ended through the subject's own fault.
             NoSuchSound: the scenario names audio that cannot be read.
         """
         target, limit = self.plan.target, bound(self.plan.cell)
@@ -139,6 +146,7 @@ class Subject(Protocol):
 
         Raises:
             HarnessError: it cannot be made ready.
+            SubjectError: it cannot be made ready through its own fault.
         """
 
 
@@ -152,36 +160,44 @@ async def make_attempt(plan: AttemptPlan, subject: Subject, *, path: Path | None
     """
     virtual = Clock(plan.clock) is Clock.VIRTUAL
     now = stopwatch()
+
+    def read_clock() -> Micros:
+        return now()
+
     epoch = VIRTUAL_EPOCH if virtual else int(time.time())
     with ExitStack() as stack:
         # On the real clock each line reaches the file at once, so that a killed run keeps what it has.
         stream = None if path is None else stack.enter_context(path.open("wb", buffering=-1 if virtual else 0))
         recorder = Recorder(
             plan.header(epoch),
-            now,
+            read_clock,
             client_format=AudioFormat(Encoding.PCM16, plan.target.client_rate or PCM_24K.rate),
             keep_audio=None if audio_dir is None else _keeper(audio_dir),
             secrets=subject.secrets,
             stream=stream,
         )
-        attempt = Attempt(plan, epoch=epoch, recorder=recorder, now=now)
+        attempt = Attempt(plan, epoch=epoch, recorder=recorder, now=read_clock)
         outcome = Outcome.ERROR
+        log: tuple[str, ...] = ()
         message: str | None = "the harness itself failed; please report it with this recording"
         try:
             async with subject.join(attempt) as dial:
+                now = stopwatch()  # time 0: a subject that had to be started, or waited for, is ready
                 try:
                     await attempt.play(dial)
                 finally:
                     attempt.end()
-            outcome, message = Outcome.FINISHED, None
+            outcome, message = Outcome.FINISHED, "; ".join(attempt.notes) or None
         except asyncio.CancelledError:
             outcome, message = Outcome.CANCELLED, "the attempt was cancelled"
             raise
+        except SubjectError as error:
+            outcome, message, log = error.outcome, str(error), error.log
         except (HarnessError, NoSuchSound, NoSuchStep) as error:
             message = str(error)
         finally:
             attempt.end()
-            recording = recorder.finish(Footer(attempt.ended, outcome, message, _lateness(recorder)))
+            recording = recorder.finish(Footer(attempt.ended, outcome, message, _lateness(recorder), log))
     return recording
 
 

@@ -5,10 +5,13 @@ Such a failure says nothing about the subject: the attempt's outcome is ``error`
 
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+
+from conformance.wire.recording import Outcome
 
 _ADVICE: Final = {
     401: "check the key (OPENAI_API_KEY for the real API)",
@@ -20,6 +23,16 @@ _ADVICE: Final = {
 
 class HarnessError(Exception):
     """The attempt could not be made; the message is for people."""
+
+
+class SubjectError(Exception):
+    """The attempt ended through the subject's own fault; the message is for people, ``log`` its last lines."""
+
+    def __init__(self, outcome: Outcome, message: str, log: Sequence[str] = ()) -> None:
+        """Say how the attempt ends: ``died`` or ``unusable``."""
+        super().__init__(message)
+        self.outcome = outcome
+        self.log = tuple(log)
 
 
 def explain(error: BaseException, url: str) -> str:

@@ -35,6 +35,8 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     DIED = "died"
     """The subject's process ended during the attempt."""
+    UNUSABLE = "unusable"
+    """The subject made the attempt impossible: it did not start, or flooded its client; ``message`` says how."""
     ERROR = "error"
     """The harness or the infrastructure failed; ``message`` says how."""
 
