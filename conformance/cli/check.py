@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from conformance.known import FILE_NAME as KNOWN
+from conformance.known import load as load_known
 from conformance.scenario.load import ScenarioError, is_scenario, library, load, load_script
 from conformance.scenario.mistakes import Mistake, Place
 
 
 def command(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILES]", help="Scenarios, scripts, pyproject.toml, or folders of them.")
+        list[Path] | None,
+        typer.Argument(metavar="[FILES]", help="Scenarios, scripts, known.yaml, pyproject.toml, or folders."),
     ] = None,
 ) -> None:
     """Validate scenarios and targets without running them; every mistake is listed with its place.
@@ -30,6 +33,9 @@ def command(
             try:
                 if path.suffix == ".toml":
                     mistakes += _check_targets(path)
+                    others += 1
+                elif path.name == KNOWN:
+                    load_known(path)
                     others += 1
                 elif is_scenario(path):
                     cells += len(load(path).cells())
@@ -60,10 +66,11 @@ def _default() -> Path:
 
 
 def _expand(paths: list[Path]) -> Iterator[Path]:
-    """Yield the files themselves, and of folders the scenarios below them."""
+    """Yield the files themselves, and of folders the scenarios and lists of known failures below them."""
     for path in paths:
         if path.is_dir():
-            yield from (file for file in sorted(path.rglob("*")) if file.suffix in (".yaml", ".yml") and is_scenario(file))
+            files = (file for file in sorted(path.rglob("*")) if file.suffix in (".yaml", ".yml"))
+            yield from (file for file in files if file.name == KNOWN or is_scenario(file))
         else:
             yield path
 

@@ -60,3 +60,10 @@ def test_the_schema_is_printed_or_written(app: typer.Typer, tmp_path: Path) -> N
     assert orjson.loads(printed.output) == scenario_schema()
     CliRunner().invoke(app, ["schema", "--out", str(tmp_path / "a/b.json")])
     assert orjson.loads((tmp_path / "a/b.json").read_bytes()) == scenario_schema()
+
+
+def test_a_list_of_known_failures_is_checked_too(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text("- {check: quiet}\n")
+    result = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "known.yaml:1:3: missing key 'reason'" in result.output
