@@ -108,10 +108,7 @@ def _speech(scene: Scene, type_: str, given: Given) -> Completed:
 
 def _transcription(scene: Scene, type_: str, given: Given) -> Completed:
     state = scene.state
-    said_by_user = [item.id for item in state.conversation if item.body.get("role") == "user"]
-    known = scene.item.id if scene.item is not None else None
-    latest = said_by_user[-1] if said_by_user else state.new_id("item")
-    item_id = str(given.get("item_id") or state.speech_item or known or latest)
+    item_id = str(given.get("item_id") or scene.heard_item())
     fields: dict[str, Any] = {"item_id": item_id, "content_index": 0}
     heard = state.knobs.heard[state.heard % len(state.knobs.heard)]
     match type_.rpartition(".")[2]:

@@ -36,6 +36,7 @@ class Scene:
         self._about = replaced.event if replaced is not None else {}
         self._response: Response | None = None
         self._client_item: Item | None = None
+        self._heard_item: str | None = None
 
     @property
     def event_id(self) -> str | None:
@@ -108,6 +109,14 @@ class Scene:
         output = open_output(self.state, response, kind, text, call, item_id if isinstance(item_id, str) else None)
         self.item = output.item
         return output
+
+    def heard_item(self) -> str:
+        """Return the id of the item that is being transcribed: the one being said, this reply's, or the user's last."""
+        if self._heard_item is None:
+            said = [item.id for item in self.state.conversation if item.body.get("role") == "user"]
+            known = self.item.id if self.item is not None else None
+            self._heard_item = self.state.speech_item or known or (said[-1] if said else self.state.new_id("item"))
+        return self._heard_item
 
     def sound(self, response: Response, output: Output, given: Mapping[str, Any]) -> bytes:
         """Return the audio of a delta: the script's, or the next piece of the mock's voice."""

@@ -38,6 +38,11 @@ def _reply(event: Any) -> Reply:
     return Reply({key: value for key, value in event.items() if key != "raw"}, raw)
 
 
+def once(types: Sequence[str]) -> list[str]:
+    """Return the types with every run of one type as one."""
+    return [type_ for index, type_ in enumerate(types) if index == 0 or types[index - 1] != type_]
+
+
 class Client:
     """A client on virtual time: it connects, sends, lets time pass, and remembers what it got.
 
