@@ -3,6 +3,9 @@
 Rules of the API and of the upstream are always on; the contract holds for voice-agent scenarios; policy is on where the
 target (``rules_on``) or the scenario (``refs``, or a check's ``ref``) names it; the target's ``rules_off`` wins over all.
 Pass-through rules (``GW-…``) need a Realtime client and a gateway to judge.
+
+What the scenario does itself is shown (``info``) and never counts: what its own script made, for the upstream's rules, and
+what our own driver sent as its client. A client that no driver of ours plays is a subject like any other.
 """
 
 from collections.abc import Mapping
@@ -14,7 +17,7 @@ from conformance.rules.model import Case, Finding, Rule, RuleKind
 from conformance.scenario.model import Cell, Speaks
 from conformance.targets.model import Target
 from conformance.verdicts import Blame, CheckKind, CheckResult, Level, Verdict
-from conformance.wire.frames import Leg
+from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.index import Index
 from conformance.wire.patterns import Pattern, pattern_type
 from conformance.wire.recording import Recording
@@ -81,6 +84,7 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
     """Judge a recording by every rule that is on."""
     case = case_of(cell, index.recording, target)
     seen = {frame.seq: frame for frame in index.frames}
+    driven = bool(index.marks("step"))
     results: list[CheckResult] = []
     observed: list[str] = []
     for rule in rules.values():
@@ -96,15 +100,25 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
         observed.append(rule.id)
         for finding in findings:
             frame = None if finding.event is None else seen.get(finding.event)
-            waived = rule.kind is RuleKind.UPSTREAM and frame is not None and frame.scripted in case.own_script
-            results.append(_result(rule, finding, case.subject, waived=waived))
+            blame = _blame(finding.blame or rule.blame, frame, index, case.subject)
+            own = rule.kind is RuleKind.UPSTREAM and frame is not None and frame.scripted in case.own_script
+            results.append(_result(rule, finding, blame, waived=own or (blame is Blame.CLIENT and driven)))
     return Findings(tuple(results), tuple(observed))
 
 
-def _result(rule: Rule, finding: Finding, subject: bool, *, waived: bool) -> CheckResult:
-    blame = finding.blame or rule.blame
-    if blame is Blame.PROXY and not subject:
-        blame = Blame.CLIENT
+def _blame(blame: Blame, frame: Frame | None, index: Index, subject: bool) -> Blame:
+    """Return the client instead of the proxy where there is none, or where it only passed on what the client sent."""
+    if blame is not Blame.PROXY:
+        return blame
+    if not subject:
+        return Blame.CLIENT
+    if frame is None or (frame.leg, frame.dir, frame.kind) != (Leg.UPSTREAM, Direction.UP, Kind.TEXT):
+        return blame
+    sent = index.texts(Leg.CLIENT, frame.type)
+    return Blame.CLIENT if any(each.data == frame.data and each.seq < frame.seq for each in sent) else blame
+
+
+def _result(rule: Rule, finding: Finding, blame: Blame, *, waived: bool) -> CheckResult:
     verdict = BROKEN[finding.level or rule.level]
     if blame is Blame.HARNESS and verdict is Verdict.FAIL:
         verdict = Verdict.ERROR
@@ -113,7 +127,7 @@ def _result(rule: Rule, finding: Finding, subject: bool, *, waived: bool) -> Che
         kind=CheckKind.RULE,
         verdict=Verdict.INFO if waived else verdict,
         blame=blame,
-        message=f"{finding.message} (scripted by this scenario)" if waived else finding.message,
+        message=f"{finding.message} (this scenario's own doing)" if waived else finding.message,
         t=finding.t,
         event=finding.event,
         cause=finding.cause,

@@ -370,6 +370,31 @@ def test_pass_through_rules_hold_for_gateways_only(named: bool) -> None:
     assert observed == [("GW-TRANSPARENT",), (), ()]
 
 
+def test_what_our_own_driver_does_wrong_as_a_client_is_shown_and_never_counts() -> None:
+    gateway = Target(url="ws://127.0.0.1:9", mock_port=9, speaks=frozenset(Speaks))
+    server = replace(gateway, mock_port=None)
+    passed_on = """
+        0.001 client   up   mark step {"index": 0, "id": "x", "verb": "send", "edge": "start"}
+        0.002 client   up   session.update {"bogus": 1}
+        0.003 upstream up   session.update {"bogus": 1}
+        1.000 end
+    """
+    rules = rule_of(RuleKind.API, Finding("bogus", "unknown parameter", 3000, event=2))
+    for target, timeline, verdict, blame in (
+        (gateway, passed_on, Verdict.INFO, Blame.CLIENT),
+        (server, passed_on, Verdict.INFO, Blame.CLIENT),
+        (
+            gateway,
+            passed_on.replace('client   up   session.update {"bogus": 1}', "client   up   session.update {}"),
+            Verdict.FAIL,
+            Blame.PROXY,
+        ),
+        (server, passed_on.replace("mark step", "mark note"), Verdict.FAIL, Blame.CLIENT),
+    ):
+        result = result_of("XX-TEST", timeline, rules=rules, target=target, speaks=Speaks.REALTIME)
+        assert (result.verdict, result.blame) == (verdict, blame)
+
+
 def test_without_a_proxy_what_a_proxy_would_be_blamed_for_is_the_clients() -> None:
     server = Target(url="ws://127.0.0.1:9", speaks=frozenset(Speaks))
     result = result_of("XX-TEST", IDLE, rules=rule_of(RuleKind.API, FOUND), target=server, speaks=Speaks.REALTIME)
