@@ -1,5 +1,6 @@
 """The command line door: each command lives in the module of its name."""
 
+import sys
 from importlib import import_module
 from typing import Final
 
@@ -29,8 +30,14 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def _conformance() -> None:
+    """Protocol conformance and regression tests for voice-agent proxies on the OpenAI Realtime API."""
+
+
 def main() -> None:
-    """Run the command line."""
-    for name in COMMANDS:
+    """Run the command line; only the command that is asked for is imported."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    for name in (asked,) if asked in COMMANDS else COMMANDS:
         app.command(name)(import_module(f"conformance.cli.{name}").command)
     app()

@@ -1,10 +1,11 @@
 """The pytest door: scenarios are files, attempts are items, verdicts are outcomes."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -131,15 +132,20 @@ def _open(config: pytest.Config) -> "Controller":
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Send an attempt's result with the report that ends it; reports also travel from workers."""
-    outcome = yield
+    outcome: Any = yield
     if isinstance(item, AttemptItem) and (call.when == "call" or (call.when == "setup" and call.excinfo is not None)):
         from conformance.results import attempt_to_json
 
         result = item.result or item.run.without_recording(item, str(call.excinfo.value) if call.excinfo else "not run")
-        outcome.get_result().conformance = attempt_to_json(result)  # type: ignore[attr-defined]
+        _attach(outcome, "conformance", attempt_to_json(result))
     elif isinstance(item, ProofItem) and item.proof is not None and call.when == "call":
         proof = {"scenario": item.cell.scenario, "broken": item.proof.broken, "problems": list(item.proof.problems)}
-        outcome.get_result().conformance_proof = proof  # type: ignore[attr-defined]
+        _attach(outcome, "conformance_proof", proof)
+
+
+def _attach(outcome: Any, name: str, value: Mapping[str, Any]) -> None:
+    """Put a value on a report as JSON text, which every way between processes carries."""
+    setattr(outcome.get_result(), name, orjson.dumps(value).decode())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

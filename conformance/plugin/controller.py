@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
 from conformance.doors import load_reports
@@ -54,11 +55,11 @@ class Controller:
         """Take an attempt's result from the report that carries it."""
         proof = getattr(report, "conformance_proof", None)
         if proof is not None:
-            self._run.note_proof(proof)
+            self._run.note_proof(orjson.loads(proof))
         value = getattr(report, "conformance", None)
         if value is None:
             return
-        result = attempt_from_json(value)
+        result = attempt_from_json(orjson.loads(value))
         self._folder.add(result)
         if self._progress is not None:
             self._progress.attempt(result)

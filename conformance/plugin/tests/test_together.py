@@ -81,7 +81,7 @@ def test_attempts_that_wait_in_real_time_wait_at_once(empty_repository: Reposito
 
 def test_x_cancels_what_was_started_ahead_and_names_it(empty_repository: Repository) -> None:
     fails = IDLE.replace("idle/wait", "idle/a-fails").replace("client: Error", "client: SettingsApplied")
-    empty_repository.scenario(fails.replace("after: ready\n", "").replace("hold: 6s", "hold: 1s"))
+    empty_repository.scenario(fails.replace("    after: ready\n", "").replace("hold: 6s", "hold: 1s"))
     empty_repository.scenario(REALTIME_PACE.replace("2s", "9s"))
     started = time.monotonic()
     args = ["scenarios/idle/a-fails.yaml", "scenarios/idle/two-seconds.yaml"]
