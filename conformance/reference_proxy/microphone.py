@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
-import soxr
 
 from conformance.reference_proxy.core import Timer, Timing, text
 from conformance.reference_proxy.tools import Tools
 from conformance.reference_proxy.turns import Turn, TurnKind, remember
-from conformance.wire.audio import PCM_24K, AudioFormat, decode, encode
+from conformance.wire.audio import PCM_24K, AudioFormat, Resampler, decode, encode
 from conformance.wire.durations import Micros
 
 _LARGEST_APPEND: Final = 4 * 1024 * 1024
@@ -29,7 +28,7 @@ class Converter:
         self.source = source
         self.target = target
         self._odd = b""
-        self._resampler: soxr.ResampleStream | None = None
+        self._resampler: Resampler | None = None
 
     def convert(self, chunk: bytes) -> bytes:
         """Convert a chunk; a resampler holds some of it back. Half a sample waits for its other half."""
@@ -41,8 +40,8 @@ class Converter:
         samples = decode(chunk[:whole], self.source.encoding)
         if self.source.rate != self.target.rate:
             if self._resampler is None:
-                self._resampler = soxr.ResampleStream(self.source.rate, self.target.rate, 1, dtype="int16")
-            samples = self._resampler.resample_chunk(samples)
+                self._resampler = Resampler(self.source.rate, self.target.rate)
+            samples = self._resampler.chunk(samples)
         return encode(samples, self.target.encoding)
 
     @property
@@ -54,7 +53,7 @@ class Converter:
         """Return what the resampler holds back, and start afresh."""
         if self._resampler is None:
             return b""
-        rest = self._resampler.resample_chunk(np.zeros(0, dtype=np.int16), last=True)
+        rest = self._resampler.chunk(np.zeros(0, dtype=np.int16), last=True)
         self._resampler = None
         return encode(rest, self.target.encoding)
 

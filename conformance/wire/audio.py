@@ -119,12 +119,29 @@ def encode(samples: Samples, encoding: Encoding) -> bytes:
     return _ENCODE[encoding][samples.astype(np.int32) + 32768].tobytes()
 
 
+class Resampler:
+    """Resamples a stream chunk by chunk, the same input to the same output.
+
+    It computes in floating point and rounds itself: when soxr makes integers it adds dither, seeded afresh for each stream
+    (``soxr_create`` in libsoxr), so that no two runs would give the same bytes.
+    """
+
+    def __init__(self, rate: int, to_rate: int) -> None:
+        """Start an empty stream between two rates in Hz."""
+        self._stream = soxr.ResampleStream(rate, to_rate, 1, dtype="float32")
+
+    def chunk(self, samples: Samples, *, last: bool = False) -> Samples:
+        """Return what can be said of the signal so far; the ``last`` chunk (it may be empty) brings all the rest."""
+        signal = self._stream.resample_chunk(samples.astype(np.float32), last=last)
+        resampled: Samples = np.rint(signal).clip(-32768, 32767).astype(np.int16)
+        return resampled
+
+
 def resample(samples: Samples, rate: int, to_rate: int) -> Samples:
-    """Resample a whole signal; for a stream use `soxr.ResampleStream`."""
+    """Resample a whole signal; for a stream use `Resampler`."""
     if rate == to_rate or samples.size == 0:
         return samples
-    resampled: Samples = soxr.resample(samples, rate, to_rate)
-    return resampled
+    return Resampler(rate, to_rate).chunk(samples, last=True)
 
 
 def loudness(samples: Samples, rate: int, window: Micros = 20_000) -> list[int]:

@@ -11,6 +11,7 @@ from conformance.wire.audio import (
     PCM_24K,
     AudioFormat,
     Encoding,
+    Resampler,
     Samples,
     decode,
     encode,
@@ -126,6 +127,25 @@ def test_resampling_keeps_duration_and_loudness() -> None:
     resampled = resample(tone(16_000), 16_000, 24_000)
     assert resampled.size == 12_000
     assert loudness(resampled, 24_000)[10] == pytest.approx(loudness(tone(16_000), 16_000)[10], rel=0.02)
+
+
+def test_resampling_gives_the_same_samples_every_time() -> None:
+    signal = tone(16_000)
+    assert len({resample(signal, 16_000, 24_000).tobytes() for _ in range(10)}) == 1
+
+
+def test_a_stream_is_resampled_as_the_whole_signal_is() -> None:
+    signal, resampler = tone(16_000), Resampler(16_000, 24_000)
+    parts = [resampler.chunk(part) for part in np.split(signal, 25)]
+    parts.append(resampler.chunk(signal[:0], last=True))
+    assert np.array_equal(np.concatenate(parts), resample(signal, 16_000, 24_000))
+
+
+def test_resampling_clips_instead_of_wrapping_around() -> None:
+    square: Samples = np.where(np.arange(1_600) // 40 % 2, 32_767, -32_768).astype(np.int16)
+    louder = resample(square, 16_000, 24_000)
+    assert np.abs(np.diff(louder.astype(np.int32))).max() < 65_536
+    assert louder.max() == 32_767
 
 
 def test_resampling_to_the_same_rate_or_nothing_changes_nothing() -> None:
