@@ -100,7 +100,7 @@ class Evidence:
         if error_parts(frame.data) is not None:
             return self._of_error_at_client(frame) if frame.leg is Leg.CLIENT else self.of_upstream_error(frame)
         if frame.leg is Leg.UPSTREAM or not self.subject:
-            return Blame.UPSTREAM
+            return self._sender if frame.scripted is None and self._was_asked_for(frame) else Blame.UPSTREAM
         if frame.kind is Kind.CLOSE:
             return self._of_end_at_client(frame) or Blame.PROXY
         trigger = _last(self._downs(), frame)
@@ -171,6 +171,15 @@ class Evidence:
             if any(word.startswith(prefix) for word in about):
                 return next((frame for frame in reversed(ups) if frame.type == type_), None)
         return ups[-1] if ups else None
+
+    def _was_asked_for(self, answer: Frame) -> bool:
+        """Tell whether the upstream only answered: as many requests went up as such answers came down."""
+        for asked, answers in _ANSWERS.items():
+            if answer.type in answers and asked in CLIENT_EVENTS:
+                requests = [f for f in self.index.texts(answer.leg, asked) if f.seq < answer.seq]
+                given = [f for f in self.index.texts(answer.leg, answer.type) if f.seq <= answer.seq]
+                return len(requests) >= len(given)
+        return False
 
     def _is_forwarded(self, offender: Frame) -> bool:
         """Tell whether a gateway passed on what its client had sent."""

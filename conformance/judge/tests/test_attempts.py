@@ -177,6 +177,18 @@ def test_a_response_too_many_is_the_proxys() -> None:
     assert (result.verdict, result.blame, result.event) == (Verdict.FAIL, Blame.PROXY, 2)
 
 
+def test_an_answer_too_many_is_whose_request_it_answers() -> None:
+    updated = """
+        0.010 upstream up   session.update {}
+        0.011 upstream down session.updated {}
+        0.020 upstream up   session.update {}
+        0.021 upstream down session.updated {}
+    """
+    once = expect("x", "upstream", "session.updated", count=1)
+    assert result_of(once, updated).blame is Blame.PROXY
+    assert result_of(once, updated.replace("0.020 upstream up", "0.020 client   up")).blame is Blame.UPSTREAM
+
+
 def test_a_close_at_the_client_after_the_upstreams_is_the_upstreams() -> None:
     closed = """
         0.001 client   up   Settings {}
