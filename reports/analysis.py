@@ -14,9 +14,10 @@ from .divergence import Divergence, diverge
 from .lateness import Lateness, lateness
 from .library import Library
 from .runs import RunComparison, compare_runs
-from .sentence import Sentence, verdict_sentence
+from .sentence import Sentence
 from .tally import BROKEN, Group, Tally, cells, flows, tally
 from .text import plural, printable
+from .verdict import verdict_sentence
 
 _DIVERGENCES: Final = 4
 _PROBLEMS: Final = 8

@@ -1,6 +1,6 @@
 """What cures it: the matrix key or the target whose values split failing attempts from passing ones."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,10 +41,8 @@ class Factor:
 def find_factor(attempts: Iterable[AttemptResult]) -> Factor | None:
     """Return the key that tells failing from passing best, if any does significantly; a complete cure goes first."""
     counted = [attempt for attempt in attempts if attempt.verdict not in OUTSIDE]
-    keys = sorted({key for attempt in counted for key in attempt.cell})
-    found = [factor for key in keys if (factor := _split(key, counted, _cell_value(key))) is not None]
-    if (by_target := _split(_TARGET, counted, lambda attempt: attempt.target)) is not None:
-        found.append(by_target)
+    keys = sorted({key for attempt in counted for key in attempt.cell} - {_TARGET})
+    found = [factor for key in [*keys, _TARGET] if (factor := _split(key, counted)) is not None]
     corrected = holm([factor.p for factor in found])
     telling = [
         (not factor.clean, p, factor.key, Factor(*_fields(factor), p))
@@ -54,18 +52,31 @@ def find_factor(attempts: Iterable[AttemptResult]) -> Factor | None:
     return min(telling)[-1] if telling else None
 
 
+def find_factors(attempts: Iterable[AttemptResult]) -> list[Factor]:
+    """Return the best factor; where it is clean but not all it leaves fail, also the clean one among those, if any."""
+    listed = list(attempts)
+    first = find_factor(listed)
+    if first is None or not first.clean or first.broken.failed == first.broken.n:
+        return [first] if first is not None else []
+    inside = [attempt for attempt in listed if _value(first.key, attempt) in first.failing]
+    second = find_factor(inside)
+    return [first, second] if second is not None and second.clean else [first]
+
+
+def _value(key: str, attempt: AttemptResult) -> str | None:
+    if key == _TARGET:
+        return attempt.target
+    return value_of(attempt.cell[key]) if key in attempt.cell else None
+
+
 def _fields(factor: Factor) -> tuple[str, tuple[str, ...], tuple[str, ...], Count, Count]:
     return (factor.key, factor.failing, factor.curing, factor.broken, factor.cured)
 
 
-def _cell_value(key: str) -> Callable[[AttemptResult], str | None]:
-    return lambda attempt: value_of(attempt.cell[key]) if key in attempt.cell else None
-
-
-def _split(key: str, attempts: Sequence[AttemptResult], value: Callable[[AttemptResult], str | None]) -> Factor | None:
+def _split(key: str, attempts: Sequence[AttemptResult]) -> Factor | None:
     groups: dict[str, list[AttemptResult]] = {}
     for attempt in attempts:
-        if (found := value(attempt)) is not None:
+        if (found := _value(key, attempt)) is not None:
             groups.setdefault(found, []).append(attempt)
     if len(groups) < 2:
         return None

@@ -45,7 +45,7 @@ class RunComparison:
 
     def of(self, direction: Direction) -> tuple[Change, ...]:
         """Return the changes of a kind."""
-        return tuple(change for change in self.changes if change.direction is direction)
+        return tuple(change for change in self.changes if change.direction == direction)
 
     @property
     def regressed(self) -> bool:

@@ -12,7 +12,7 @@ from conformance.wire.folding import AUDIO_FIELDS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.recording import Recording
 
-from .text import clip, printable
+from .text import clip, printable, value_of
 
 _PAUSE: Final = SECOND
 """A run of audio or deltas ends when nothing came for this long."""
@@ -64,10 +64,10 @@ class Line:
     def payload(self) -> str:
         """What it carried, as JSON on one line, harmless and at most 3,000 characters."""
         text = orjson.dumps(self.data, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-        shown = printable(text)
-        if len(shown) <= _PAYLOAD:
+        shown = printable(text[: 2 * _PAYLOAD])
+        if len(text) <= _PAYLOAD:
             return shown
-        return f"{shown[:_PAYLOAD]}… ({len(shown) - _PAYLOAD:,} more characters in the recording)"
+        return f"{shown[:_PAYLOAD]}… ({len(text) - _PAYLOAD:,} more characters in the recording)"
 
 
 def tell(recording: Recording) -> tuple[Line, ...]:
@@ -143,4 +143,6 @@ def title(line: Line) -> str:
         return f"{name} ×{line.count}, {line.ms:g} ms" if line.count > 1 else f"{name}, {line.ms:g} ms"
     if line.kind is LineKind.CLOSE:
         return f"closed {line.data.get('code', '')}".strip()
+    if line.kind is LineKind.MARK:
+        return clip(printable(" ".join([line.name, *map(value_of, line.data.values())])), 120)
     return f"{name} ×{line.count}" if line.count > 1 else name

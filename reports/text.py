@@ -6,8 +6,13 @@ from typing import Any, Final
 
 import orjson
 
-_SECRET: Final = re.compile(
-    r"\b(?:sk|ek|rk)[-_][A-Za-z0-9_\-*]{6,}|(?<=Bearer )[A-Za-z0-9._~+/=\-]{6,}|(?<=api-key\.)[A-Za-z0-9._\-]{6,}"
+_SECRETS: Final = (
+    re.compile(r"\b(?:sk|ek|rk)[-_][A-Za-z0-9_\-*]{6,}"),
+    re.compile(r"(?<=Bearer )[A-Za-z0-9._~+/=\-]{6,}"),
+    re.compile(r"(?<=openai-insecure-api-key\.)[^\s,\"']+"),
+    re.compile(r"(?<=://)[^/\s@:\"']{1,200}:[^/\s@\"']{1,200}(?=@)"),
+    re.compile(r"(?i)(?<=[?&])((?:api[-_]?key|[a-z_\-]*token|secret|password)=)[^&\s\"'#]+"),
+    re.compile(r"(?i)(?<!\w)([A-Z_][\w]*(?:KEY|TOKEN|SECRET|PASSWORD)=)[^\s\"']+"),
 )
 _BIDI: Final = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 _UNSAFE: Final = re.compile(
@@ -17,7 +22,9 @@ _UNSAFE: Final = re.compile(
 
 def scrub(text: str) -> str:
     """Replace whatever looks like a key. The recorder does so too; a page that is mailed around gets a second look."""
-    return _SECRET.sub("[secret]", text)
+    for pattern in _SECRETS:
+        text = pattern.sub(lambda match: f"{match[1] if match.re.groups else ''}[secret]", text)
+    return text
 
 
 def printable(text: str) -> str:

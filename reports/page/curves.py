@@ -1,7 +1,7 @@
 """Survival curves as SVG paths: time to the first error, one line per outcome, with the timeouts marked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from conformance.results import AttemptResult
@@ -11,21 +11,10 @@ from ..statistics.survival import Curve, Times, kaplan_meier
 from ..tally import Group
 from ..text import few, printable, seconds
 
-WIDTH: Final = 720
+WIDTH: Final = 1000
 HEIGHT: Final = 220
 _MOST: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A curve: its path, its name, where its label goes, and whether it falls."""
-
-    path: str
-    name: str
-    title: str
-    y: float
-    falls: bool
-    share: float
+_TOP: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +23,18 @@ class Mark:
 
     x: float
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve: its path, its name, where its label goes; if it falls, where it does so first and at which second."""
+
+    path: str
+    name: str
+    title: str
+    y: float
+    falls: bool
+    fall: Mark | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,19 @@ def _line(some: Sequence[tuple[Group, Times, Curve]], end: float) -> Line:
     failed = sum(len(watched.failed) for _, watched, _ in some)
     n = sum(watched.n for _, watched, _ in some)
     flows = sorted({group.flow for group, _, _ in some})
-    name = few(names, 2, "groups") if len(names) <= 3 else few(flows, 3, "flows")
-    title = f"{'; '.join(names)}: {failed} of {n} failed" + (f", first at {seconds(curve.times[1])}" if failed else "")
+    labels = {group.label for group, _, _ in some} - {"", "-"}
+    name = few(flows, 4, "flows") + (f" with {labels.pop()}" if len(labels) == 1 else "")
+    title = f"{few(names, 6, 'cells')}: {failed} of {n} failed" + (
+        f", first at {seconds(curve.times[1])}" if failed else ""
+    )
+    fall = Mark(_x(curve.times[1], end), seconds(curve.times[1])) if failed else None
     return Line(
         "".join(path),
         printable(f"{name} ({n - failed}/{n})"),
         printable(title),
         _y(curve.alive[-1]),
         failed > 0,
-        curve.alive[-1],
+        fall,
     )
 
 
@@ -98,12 +103,12 @@ def _name(group: Group) -> str:
 
 
 def _spread(lines: Sequence[Line]) -> list[Line]:
-    """Keep labels apart: from the bottom up, each at least 16 units above the one below."""
+    """Put each label above its curve's end, the topmost below, and keep them 16 units apart from the bottom up."""
     placed: list[Line] = []
-    low = float(HEIGHT)
+    low = float(HEIGHT) - 7
     for line in lines:
-        y = min(line.y, low)
-        placed.append(Line(line.path, line.name, line.title, y, line.falls, line.share))
+        y = min(line.y - 7, low) if line.y > _TOP else max(line.y + 16, 0.0)
+        placed.append(replace(line, y=y))
         low = y - 16
     return placed
 

@@ -63,6 +63,7 @@ def _environment() -> Environment:
         "points": lambda value: f"{100 * value:+.0f} pp",
         "printable": lambda value: printable(str(value)),
         "seconds": seconds,
+        "spread": lambda interval: f"{percent(interval.low).removesuffix(' %')} to {percent(interval.high)}",
         "standing_tone": rows.standing_tone,
         "standing_word": rows.standing_word,
         "thousands": lambda value: f"{value:,}",

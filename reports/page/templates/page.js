@@ -71,11 +71,12 @@
     const x = (ms) => left + (ms / end) * (width - left - right);
     const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "lanes-title" });
     svg.append(shape("title", { id: "lanes-title" }, "Both legs over time; the wire log below says the same in words"));
-    attempt.windows.slice(0, 4).forEach(([id, verdict, spans], row) => {
+    const failing = attempt.windows.filter(([, verdict]) => verdict !== "pass");
+    (failing.length ? failing : attempt.windows).slice(0, 3).forEach(([id, verdict, spans], row) => {
       for (const [from, to] of spans) {
         svg.append(shape("rect", { class: `window ${tone(verdict)}`, x: x(from), y: 24, width: Math.max(2, x(Math.min(to, end)) - x(from)), height: 128 }));
       }
-      if (spans.length && row < 3) svg.append(shape("text", { class: tone(verdict), x: x(spans[0][0]) + 4, y: 11 + 0 * row, "text-anchor": "start", dx: row * 200 }, `window of ${id}`));
+      if (spans.length) svg.append(shape("text", { class: tone(verdict), x: left + row * 300, y: 14 }, `window of ${id}`));
     });
     ["client leg", "upstream leg"].forEach((name, leg) => {
       const y = 56 + leg * 64;
@@ -114,10 +115,10 @@
       const inside = attempt.windows.filter(([, verdict, spans]) => verdict !== "pass" && spans.some(([from, to]) => from <= event.t && event.t <= to));
       const button = el("button", { type: "button", "aria-expanded": "false" }, el("span", { className: isError(event) ? "err-name" : "" }, event.name));
       if (event.conn) button.append(` connection ${event.conn}`);
-      if (event.scripted) button.append(" ", el("span", { className: "flag" }, `made by the script: ${event.scripted}`));
+      if (event.scripted) button.append(" ", el("span", { className: "flag" }, `script: ${event.scripted}`));
       if (hits.has(event.seq) && inside.length) button.append(" ", el("span", { className: "flag win" }, `inside the window of ${inside[0][0]}`));
       const cell = el("td", { className: event.dir ? "down" : "up" }, button);
-      const row = el("tr", { id: `${key}/e${event.seq}`, className: hits.has(event.seq) || isError(event) ? "hit" : "" },
+      const row = el("tr", { id: `${key}/e${event.seq}`, className: [hits.has(event.seq) || isError(event) ? "hit" : "", inside.length ? "in" : ""].join(" ").trim() },
         el("td", { className: "num t soft" }, clock(event.t)), event.leg === 0 ? cell : el("td"), event.leg === 1 ? cell : el("td"));
       row.dataset.from = event.seq;
       row.dataset.to = event.last;
@@ -181,10 +182,12 @@
     let hash = location.hash;
     try { hash = decodeURIComponent(hash); } catch { /* a broken escape stays as it is */ }
     const match = /^#attempt\/(.+?)(?:\/e(\d+))?$/s.exec(hash);
-    if (match) show(match[1], match[2] === undefined ? null : +match[2], jump);
-    else if (!jump && keys.length) show(keys[0], null, false);
+    if (match && jump) show(match[1], match[2] === undefined ? null : +match[2], jump);
+    else if (!match && !jump && keys.length) show(keys[0], null, false);
   }
   addEventListener("hashchange", () => route(true));
-  route(location.hash.startsWith("#attempt/"));
+  route(false);
+  // A browser that opens a page at a fragment takes the focus back once it has loaded; the event asked for gets it after that.
+  if (location.hash.startsWith("#attempt/")) addEventListener("load", () => setTimeout(() => route(true)));
   if (!keys.length) at("attempt-box").textContent = "No attempt has a wire log.";
 })();

@@ -1,0 +1,158 @@
+"""The one sentence a reader takes away."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.verdicts import Blame, CheckKind, Verdict
+from reports.library import Library
+from reports.sentence import Sentence, Tone
+from reports.tests import runs
+from reports.tests.runs import Run, check
+from reports.verdict import command_of, verdict_sentence
+
+
+def said(run: Run, folder: Path) -> Sentence:
+    return verdict_sentence(run.write(folder), Library(folder))
+
+
+def test_the_seeds_finding_is_stated_unaided(tmp_path: Path) -> None:
+    sentence = said(runs.seeds_run(), tmp_path)
+    assert str(sentence) == (
+        "greeting and idle fail in every one of 40 attempts where idle_timeout_ms is null, from second 5.0 on, and the "
+        "upstream is to blame; with idle_timeout_ms 10000 or 30000 they pass 80 of 80 (p < 0.0001), and firm-audio passes "
+        "60 of 60."
+    )
+    assert sentence.tone is Tone.RED
+    facts = dict(sentence.facts)
+    assert facts["How sure"] == "40 of 40 fail (at least 91 %) against 0 of 80 (at most 4.5 %); Fisher p < 0.0001"
+    assert facts["What breaks"].startswith("UP-NO-ERROR: ")
+    assert sentence.next.startswith("Set idle_timeout_ms to 10000 where it is null, and report the error")
+    assert "sess_" in sentence.next
+    assert sentence.command == "pytest --fault idle-error --flow firm-audio,greeting,idle --count 20 --seed 0"
+
+
+def test_five_attempts_per_cell_already_name_the_cure(tmp_path: Path) -> None:
+    assert "with idle_timeout_ms 10000 or 30000 they pass 20 of 20 (p < 0.0001)" in str(said(runs.seeds_run(5), tmp_path))
+
+
+def test_two_failures_of_two_are_no_proof_of_a_cure(tmp_path: Path) -> None:
+    run = runs.seeds_run(1, ("greeting/idle",))
+    sentence = said(run, tmp_path)
+    assert "with idle_timeout_ms" not in str(sentence)
+    assert dict(sentence.facts)["How sure"].startswith("no matrix value or target")
+
+
+def test_a_flaky_flow_is_given_with_its_interval_and_its_spread_in_time(tmp_path: Path) -> None:
+    assert str(said(runs.flaky_run(), tmp_path)) == (
+        "greeting fails in 10 of 40 attempts (14 % to 40 % at 95 %), from second 5.3 on (half of them by 6.2), and the "
+        "upstream is to blame."
+    )
+
+
+def test_green_says_what_it_does_not_show(tmp_path: Path) -> None:
+    sentence = said(runs.green_run(), tmp_path)
+    assert sentence.tone is Tone.GREEN
+    assert str(sentence) == (
+        "All 45 attempts pass in 9 cells of firm-audio, greeting and idle; 5 of 5 in a cell rules out failure rates above "
+        "45 % and no smaller ones."
+    )
+
+
+def test_harness_errors_are_no_verdict_on_the_subject(tmp_path: Path) -> None:
+    sentence = said(runs.harness_error_run(), tmp_path)
+    assert sentence.tone is Tone.GREY
+    assert "3 of 18 attempts could not be carried out (401 at the handshake: check OPENAI_API_KEY)" in str(sentence)
+
+
+def test_a_stale_known_failure_is_red_and_says_what_to_remove(tmp_path: Path) -> None:
+    sentence = said(runs.known_run(), tmp_path)
+    assert sentence.tone is Tone.RED
+    assert str(sentence).startswith("UP-NO-ERROR is known to fail in idle/connect, yet passes there")
+    assert "known.yaml" in sentence.next
+
+
+def test_known_failures_alone_are_green(tmp_path: Path) -> None:
+    run = Run()
+    for number in range(1, 6):
+        made, recording = runs.seeds_attempt("greeting/idle", None, number)
+        run.add(replace(made, known="issue 414"), recording)
+    sentence = said(run, tmp_path)
+    assert sentence.tone is Tone.GREEN
+    assert "5 fail as announced in known.yaml" in str(sentence)
+
+
+def test_a_target_can_be_what_cures_it(tmp_path: Path) -> None:
+    run = Run()
+    for number in range(1, 11):
+        run.add(*runs.seeds_attempt("greeting/idle", None, number, target="real"))
+        run.add(*runs.seeds_attempt("greeting/idle", None, number, fails=False))
+    told = str(said(run, tmp_path))
+    assert "on real, from second 5.0 on, and the upstream is to blame; on mock it passes 10 of 10" in told
+
+
+def test_a_broken_proxy_is_sent_to_the_divergence_and_the_rule(tmp_path: Path) -> None:
+    run = Run()
+    for number in range(1, 6):
+        made, recording = runs.seeds_attempt("greeting/idle", None, number, fails=False)
+        early = check(
+            "RT-ITEM-CONFIRMED",
+            Verdict.FAIL,
+            kind=CheckKind.RULE,
+            blame=Blame.PROXY,
+            t=700_000,
+            event=5,
+            message="response.create came before the item was confirmed",
+        )
+        run.add(replace(made, checks=(early,), verdict=Verdict.FAIL), recording)
+    sentence = said(run, tmp_path)
+    assert "the proxy is to blame" in str(sentence)
+    assert sentence.next == (
+        "Fix the proxy where the failing attempt leaves the path of the passing ones (conformance rules RT-ITEM-CONFIRMED "
+        "says why)."
+    )
+
+
+def test_nothing_run_shows_nothing(tmp_path: Path) -> None:
+    assert str(said(Run(), tmp_path)) == "Nothing was tried, so nothing is shown."
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"),
+    [
+        (["--count", "5"], "pytest --count 5 --seed 7"),
+        (["--count", "5", "--seed", "3"], "pytest --count 5 --seed 3"),
+        (["--seed=3"], "pytest --seed=3"),
+        (["-k", "greeting and not idle"], "pytest -k 'greeting and not idle' --seed 7"),
+        (["--proxy-env", "X=sk-proj-abcdefghijklmnop"], "pytest --proxy-env 'X=[secret]' --seed 7"),
+        (["--proxy-env", "MY_TOKEN=hunter2"], "pytest --proxy-env 'MY_TOKEN=[secret]' --seed 7"),
+        (["--proxy-env=MY_KEY=hunter2"], "pytest '--proxy-env=MY_KEY=[secret]' --seed 7"),
+        (["--proxy", "ws://u:pw@h/?api-key=hunter2"], "pytest --proxy 'ws://[secret]@h/?api-key=[secret]' --seed 7"),
+    ],
+)
+def test_the_command_repeats_the_run_with_its_seed_and_without_its_secrets(argv: list[str], command: str) -> None:
+    assert command_of({"argv": argv, "seed": 7}) == command
+
+
+def test_a_scenario_is_named_when_only_some_of_its_flow_fail(tmp_path: Path) -> None:
+    run = runs.seeds_run(5, ("greeting/idle",))
+    for number in range(1, 6):
+        run.add(*runs.seeds_attempt("greeting/delivered", None, number, fails=False))
+    assert str(said(run, tmp_path)) == (
+        "greeting/idle fails in every one of 5 attempts where idle_timeout_ms is null, from second 5.0 on, and the "
+        "upstream is to blame; with idle_timeout_ms 10000 or 30000 it passes 10 of 10 (p = 0.00033), and everything else "
+        "passes 5 of 5."
+    )
+
+
+def test_two_causes_together_are_both_named(tmp_path: Path) -> None:
+    run = Run()
+    for number in range(1, 11):
+        for idle in (None, 10_000):
+            run.add(*runs.seeds_attempt("greeting/idle", idle, number, target="real"))
+            run.add(*runs.seeds_attempt("greeting/idle", idle, number, fails=False))
+    told = str(said(run, tmp_path))
+    assert told.startswith("greeting fails in every one of 10 attempts where idle_timeout_ms is null on real, from")
+    assert "with idle_timeout_ms 10000 it passes 20 of 20" in told
+    assert "on mock it passes 10 of 10" in told

@@ -1,0 +1,112 @@
+"""The verdict of a run in one sentence: what is shown, what is not, and the command that repeats it."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from conformance.results import AttemptResult, Results
+from conformance.verdicts import Verdict
+
+from .accusation import accuse, is_stale
+from .evidence import first_failure
+from .factor import failing
+from .library import Library
+from .sentence import Part, Sentence, Tone
+from .statistics.rates import zero_bound
+from .tally import cells, tally
+from .text import clip, few, percent, plural, printable, scrub
+
+_NAMED: Final = 3
+
+
+def verdict_sentence(results: Results, library: Library) -> Sentence:
+    """Say what the run found."""
+    command = command_of(results.run)
+    bad = failing(results.attempts)
+    if bad:
+        stale = [attempt for attempt in bad if is_stale(attempt)]
+        real = [attempt for attempt in bad if not is_stale(attempt)]
+        return accuse(results, real, library, command) if real else _stale(stale, command)
+    if any(attempt.verdict is Verdict.ERROR for attempt in results.attempts):
+        return _grey(results, command)
+    return _green(results, command)
+
+
+def command_of(run: Mapping[str, Any]) -> str:
+    """Return the command that repeats a run with the same seed."""
+    argv = [scrub(str(word)) for word in run.get("argv", ())]
+    seed = run.get("seed")
+    if seed is not None and not any(word.split("=")[0] == "--seed" for word in argv):
+        argv += ["--seed", str(seed)]
+    return printable(shlex.join(["pytest", *argv]))
+
+
+def _stale(stale: Sequence[AttemptResult], command: str) -> Sentence:
+    ids = sorted({check.id.removeprefix("known:") for check in map(first_failure, stale) if check is not None})
+    where = few(sorted({attempt.scenario for attempt in stale}), _NAMED, "scenarios")
+    parts = (
+        (few(ids, _NAMED, "checks"), Part.FAIL),
+        (" is known to fail in " if len(ids) == 1 else " are known to fail in ", Part.PLAIN),
+        (where, Part.STRONG),
+        (", yet ", Part.PLAIN),
+        ("passes" if len(ids) == 1 else "pass", Part.PASS),
+        (f" there ({plural(len(stale), 'attempt')}): the entry is stale.", Part.PLAIN),
+    )
+    return Sentence(
+        Tone.RED, parts, (), "Remove the stale entry from known.yaml; everything else is as announced.", command
+    )
+
+
+def _grey(results: Results, command: str) -> Sentence:
+    failed = [attempt for attempt in results.attempts if attempt.verdict is Verdict.ERROR]
+    counted = tally(results.attempts)
+    reasons = Counter(_reason(attempt) for attempt in failed)
+    reason = min(reasons, key=lambda text: (-reasons[text], text))
+    parts = [
+        (f"{len(failed):,} of {plural(len(results.attempts), 'attempt')} could not be carried out", Part.STRONG),
+        (f" ({printable(clip(reason, 120))})", Part.PLAIN),
+    ]
+    if counted.n:
+        parts += [("; ", Part.PLAIN), (f"the other {counted.n:,} pass", Part.PASS)]
+    parts.append((", so this run shows nothing against the subject, and not enough for it.", Part.PLAIN))
+    return Sentence(Tone.GREY, tuple(parts), (), "Put right what the message names, then repeat the run.", command)
+
+
+def _reason(attempt: AttemptResult) -> str:
+    check = first_failure(attempt)
+    return (check.message if check is not None else "") or attempt.message or "no reason was recorded"
+
+
+def _green(results: Results, command: str) -> Sentence:
+    counted = tally(results.attempts)
+    if not counted.n:
+        what = "Nothing was tried" if not results.attempts else "Nothing here is supported by the target"
+        parts: tuple[tuple[str, Part], ...] = ((what, Part.STRONG), (", so nothing is shown.", Part.PLAIN))
+        return Sentence(Tone.GREY, parts, (), "Select at least one scenario that the target speaks.", command)
+    groups = [group for group in cells(results.attempts) if group.tally.n]
+    fewest = min(group.tally.n for group in groups)
+    flow_names = sorted({group.flow for group in groups})
+    whole = (
+        f"All {plural(counted.n, 'attempt')} pass"
+        if not counted.known
+        else f"{counted.passed} of {counted.n} attempts pass"
+    )
+    parts = (
+        (whole, Part.PASS),
+        (f" in {plural(len(groups), 'cell')} of {few(flow_names, _NAMED, 'flows')}", Part.PLAIN),
+        *([(f", and {counted.known} fail as announced in known.yaml", Part.STRONG)] if counted.known else []),
+        (f"; {fewest} of {fewest} in a cell rules out failure rates above ", Part.PLAIN),
+        (percent(zero_bound(fewest)), Part.STRONG),
+        (" and no smaller ones.", Part.PLAIN),
+    )
+    return Sentence(Tone.GREEN, parts, (), _next_green(results, fewest), command)
+
+
+def _next_green(results: Results, fewest: int) -> str:
+    if results.run.get("clock") == "virtual":
+        return (
+            "Nothing to do. On the virtual clock attempts differ only in their seed: against the real API, run with --real."
+        )
+    more = next((n for n in (20, 40, 60) if n > fewest), 2 * fewest)
+    return f"Nothing to do; --count {more} would rule out rates above {percent(zero_bound(more))}."
