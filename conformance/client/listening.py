@@ -81,7 +81,7 @@ def event_on(leg: Leg, pattern: Pattern, *, received: bool = False) -> Wanted:
 
 
 def anchored(anchor: Anchor) -> Wanted:
-    """Want the first instant of an anchor: a step's mark (``id.end`` for an audio step's last frame) or an event."""
+    """Want the first instant of an anchor: a step's mark or an event. Only audio has an ``id.end`` apart from its start."""
     if anchor.step is None:
         if anchor.leg is None or anchor.pattern is None:
             raise ValueError(f"the anchor {anchor} names neither a step nor an event of a leg")
@@ -89,11 +89,8 @@ def anchored(anchor: Anchor) -> Wanted:
     step, _, end = anchor.step.partition(".")
 
     def wanted(frame: Frame) -> bool:
-        return (
-            frame.kind is Kind.MARK
-            and frame.type == "step"
-            and frame.data["id"] == step
-            and frame.data["edge"] == (end or "start")
-        )
+        if frame.kind is not Kind.MARK or frame.type != "step" or frame.data["id"] != step:
+            return False
+        return frame.data["edge"] == (end or "start") or frame.data["verb"] != "audio"
 
     return wanted
