@@ -21,6 +21,13 @@ class Agenda:
         self._count += 1
         heappush(self._entries, (self.now + after, self._count, work))
 
+    def after(self, after: Micros, work: Work) -> None:
+        """Do ``work`` this much later than now, or at once if that is no time at all."""
+        if after:
+            self.plan(after, work)
+        else:
+            work()
+
     @property
     def deadline(self) -> Micros | None:
         """When the next entry is due, None when nothing is planned."""

@@ -101,11 +101,7 @@ class Outbox:
 
     def act(self, fault: Fault, scripted: str | None) -> None:
         """Carry out a fault of the connection, ``after`` its time if it has one."""
-        after = as_micros(param(fault, "after"))
-        if after:
-            self._agenda.plan(after, lambda: self._act_now(fault, scripted))
-        else:
-            self._act_now(fault, scripted)
+        self._agenda.after(as_micros(param(fault, "after")), lambda: self._act_now(fault, scripted))
 
     def _act_now(self, fault: Fault, scripted: str | None) -> None:
         if self.closed:
@@ -130,7 +126,7 @@ class Outbox:
     def _obey(self, rule: ScriptRule, outgoing: Outgoing) -> None:
         if rule.reply is not None:
             self.withhold(outgoing)
-            self._agenda.plan(rule.delay, lambda: self.play(rule, outgoing))
+            self._agenda.after(rule.delay, lambda: self.play(rule, outgoing))
         elif rule.fault is not None and scope_of(rule.fault) == "event":
             fault = rule.fault
             self._later(rule.delay, outgoing, lambda: self.spoil(fault, outgoing))
@@ -141,14 +137,12 @@ class Outbox:
             self._later(rule.delay, outgoing, lambda: self.send(outgoing))
         if rule.fault is not None:
             fault = rule.fault
-            self._agenda.plan(rule.delay, lambda: self.arm(fault, rule.id or None))
+            self._agenda.after(rule.delay, lambda: self.arm(fault, rule.id or None))
 
     def _later(self, delay: Micros, outgoing: Outgoing, work: Callable[[], None]) -> None:
         if delay:
             self.mark({"mark": "delayed", "type": outgoing.event.get("type"), "by": delay}, outgoing.scripted)
-            self._agenda.plan(delay, work)
-        else:
-            work()
+        self._agenda.after(delay, work)
 
     def spoil(self, fault: Fault, outgoing: Outgoing) -> None:
         """Carry out a fault of one event."""

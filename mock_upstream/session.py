@@ -103,7 +103,7 @@ class Session:
 
     def _greet(self) -> None:
         state = self._state
-        refusal = self._refusal()
+        refusal = self._refusal() or self._preset_refusal()
         if refusal is not None:
             state.refuse(refusal)
             return
@@ -130,6 +130,18 @@ class Session:
         if is_transcription_model(setup.model):
             return transcription_model(setup.model)
         return None if is_realtime_model(setup.model) else unsupported_model(setup.model)
+
+    def _preset_refusal(self) -> ApiError | None:
+        """Put the session of an ephemeral key in force; return what is wrong with it, None if nothing is."""
+        preset = self._setup.preset
+        if preset is None:
+            return None
+        try:
+            check_event({"type": "session.update", "session": preset})
+            self._state.configure(preset)
+        except Refused as refused:
+            return refused.error
+        return None
 
     def _expire(self) -> None:
         self._state.refuse(session_expired(self._state.knobs.expiry // _MINUTE))
@@ -223,13 +235,11 @@ class Session:
         """A timed or standing rule's moment has come."""
         if not self._state.rules.happens(rule.probability):
             return
-        work = partial(replies.play, self._state, rule)
-        if rule.reply is not None and rule.delay:
-            self._state.agenda.plan(rule.delay, work)
-        elif rule.reply is not None:
-            work()
+        agenda = self._state.agenda
+        if rule.reply is not None:
+            agenda.after(rule.delay, partial(replies.play, self._state, rule))
         if rule.fault is not None:
-            self._state.agenda.plan(rule.delay, partial(self._begin_fault, rule.fault, rule.id or None))
+            agenda.after(rule.delay, partial(self._begin_fault, rule.fault, rule.id or None))
 
     def _play(self, rule: ScriptRule, replaced: Outgoing) -> None:
         replies.play(self._state, rule, replaced=replaced)

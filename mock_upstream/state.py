@@ -40,8 +40,6 @@ class State:
         self.outbox = Outbox(self.agenda, self.rules, self._translate)
         expires_at = setup.epoch + self.knobs.expiry // SECOND
         self.config: Mapping[str, Any] = initial(self.profile, self.new_id("sess"), expires_at)
-        if setup.preset:
-            self.config = merge(self.config, setup.preset, self.profile)
         self.conversation = Conversation(self.new_id("conv"))
         self.buffer = AudioBuffer(input_format(self.config))
         self.vad = make_vad(turn_detection(self.config), input_format(self.config))

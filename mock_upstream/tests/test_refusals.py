@@ -1,4 +1,4 @@
-"""One wrong request for each row of the API's known errors: exact message, code, type, param, echoed event_id, and the close."""
+"""A wrong request for each of the API's known errors: exact message, code, type, param, echoed event_id, and the close."""
 
 from base64 import b64encode
 from collections.abc import Mapping

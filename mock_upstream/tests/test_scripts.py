@@ -227,6 +227,7 @@ def test_an_event_replaced_by_its_own_type_keeps_what_the_script_does_not_change
     assert done["text"] == "Other words."
     assert done["item_id"] == client.one("response.output_item.done")["item"]["id"]
     assert len(client.marks("withheld")) == 1
+    assert client.types[client.types.index("response.output_text.done") + 1] == "response.content_part.done"
 
 
 def test_a_replaced_response_done_still_ends_the_response() -> None:

@@ -1,4 +1,4 @@
-"""Wrong requests that need no history, with the code, the param and the exact message that answer them (ground truth §3.2)."""
+"""Wrong requests that need no history, with code, param and exact message of the answer (ground truth §3.2)."""
 
 from base64 import b64encode
 from typing import Any
