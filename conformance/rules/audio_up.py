@@ -66,8 +66,8 @@ def format_declared(case: Case) -> Sequence[Finding] | None:
 
 @rule(
     "RT-AUDIO-WHOLE",
-    "the audio up is the client's: all, in order, same duration at the upstream rate; a resampler may be 20 ms short in all;"
-    " digital silence directly before a commit may be added; the last 500 ms before the client's close may be missing",
+    "the audio up is the client's: all, in order, same duration at the upstream rate; a resampler may be 20 ms short in "
+    "all; digital silence directly before a commit may be added; the last 500 ms before the client's close may be missing",
     why="Missing, doubled or wrongly timed audio is a wrong word in the transcript, and nobody sees why.",
     source="Voice-agent contract, binary; production report: 16 kHz audio passed on as 24 kHz",
     kind=RuleKind.CONTRACT,

@@ -135,8 +135,8 @@ def _follows(failure: Failure, error: Frame) -> bool:
 
 @rule(
     "VA-ERROR-FORWARDED",
-    "each upstream `error`, and each `response.done` with status failed, reaches the client within 1 s (buffering until the "
-    "text of the running response is allowed); `conversation_already_has_active_response` is left to policy",
+    "each upstream `error`, and each `response.done` with status failed, reaches the client within 1 s (buffering until "
+    "the text of the running response is allowed); `conversation_already_has_active_response` is left to policy",
     why="A swallowed error is a support call without a cause.",
     source="Voice-agent contract, ordering point 8",
     kind=RuleKind.CONTRACT,
@@ -202,8 +202,8 @@ def active_error_quiet(case: Case) -> Sequence[Finding] | None:
 
 @rule(
     "VA-ERROR-CODE",
-    "with the upstream's own code; where it has none: none, null, the error's `type` or a neutral placeholder, never a code "
-    "guessed from the text",
+    "with the upstream's own code; where it has none: none, null, the error's `type` or a neutral placeholder, never a "
+    "code guessed from the text",
     why="Clients decide by code whether to reconnect; a guessed code makes them do it for the wrong error.",
     source="Voice-agent contract, Error; production report: every server error relabelled idle_timeout",
     kind=RuleKind.CONTRACT,

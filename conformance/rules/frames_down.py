@@ -51,8 +51,8 @@ def binary_is_audio(case: Case) -> Sequence[Finding] | None:
 
 @rule(
     "VA-AUDIO-WHOLE",
-    "each response's audio reaches the client decoded, complete, in order (joined bytes; across rates or codecs, duration); "
-    "audio cut off by user speech or a cancel may be missing",
+    "each response's audio reaches the client decoded, complete, in order (joined bytes; across rates or codecs, "
+    "duration); audio cut off by user speech or a cancel may be missing",
     why="A missing or doubled chunk is an audible click or a lost word.",
     source="Voice-agent contract, binary down",
     kind=RuleKind.CONTRACT,

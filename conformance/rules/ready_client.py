@@ -36,8 +36,8 @@ def ready_after_updated(case: Case) -> Sequence[Finding] | None:
 
 @rule(
     "VA-READY",
-    "`SettingsApplied` within 2 s of `session.updated`; a visible refusal within 10 s if the upstream refuses or closes, or "
-    "Settings cannot be used",
+    "`SettingsApplied` within 2 s of `session.updated`; a visible refusal within 10 s if the upstream refuses or closes, "
+    "or Settings cannot be used",
     why="A client waits for readiness; without a word it waits for ever.",
     source="Voice-agent contract, SettingsApplied and ordering point 9",
     kind=RuleKind.CONTRACT,

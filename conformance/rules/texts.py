@@ -112,7 +112,7 @@ def _note_delta(found: list[Message], response: Response, frame: Frame, name: st
 
 
 def _message(found: list[Message], response: Response, frame: Frame, id_: Any, said: str) -> Message:
-    """Return the message a carrier belongs to: the one of its item, else one that says the same, else the only one so far."""
+    """Return the message a carrier belongs to: its item's, else one that says the same, else the only one so far."""
     name = id_ if isinstance(id_, str) else ""
     for message in found:
         if (name and message.id == name) or (said and said in message.texts):
@@ -153,7 +153,7 @@ class Telling:
 
 
 def telling(link: Link) -> Telling:
-    """Match what the client was told with what the upstream said: each text with the first message yet untold that says so."""
+    """Match what the client was told with what was said: each text with the first message yet untold that says so."""
     key = f"telling {link.upstream.number}"
     found = link.case.cache.get(key)
     if isinstance(found, Telling):
@@ -229,8 +229,8 @@ def _is_told_by_twin(link: Link, result: Telling, message: Message) -> bool:
 
 @rule(
     "VA-TEXT-REAL",
-    "every assistant `ConversationText` is an upstream assistant message or the greeting; tool calls and control events are "
-    "not text",
+    "every assistant `ConversationText` is an upstream assistant message or the greeting; tool calls and control events "
+    "are not text",
     why="A tool call shown as speech, or an event's name, confuses the user.",
     source="A product's choice; production proxies once showed `Function call: …`",
     kind=RuleKind.POLICY,

@@ -1,6 +1,6 @@
 """The ledger of turns: which `response.create` answers which user item, commit or set of tool outputs.
 
-A turn asks for one response. A create is the own create of the oldest ready turn and answers every other that is ready, too;
+A turn asks for one response. A create is the own create of the oldest ready turn and answers every other that is ready;
 these may still get one of their own. A create that comes while turns are only on their way came too early for the oldest of
 them; one that finds no turn without its own is one too many. A turn whose create was refused, or whose response failed, is
 open again.
