@@ -75,7 +75,7 @@ def is_on(rule: Rule, cell: Cell, target: Target) -> bool:
         return cell.speaks is Speaks.REALTIME and has_subject(cell, target)
     if rule.kind in (RuleKind.API, RuleKind.UPSTREAM):
         return True
-    if rule.kind is RuleKind.CONTRACT and cell.speaks is Speaks.VOICE_AGENT:
+    if rule.kind is RuleKind.CONTRACT and (cell.speaks is Speaks.VOICE_AGENT or rule.realtime):
         return True
     return rule.id in target.rules_on or rule.id in cell.refs or any(check.ref == rule.id for check in cell.checks)
 
@@ -100,19 +100,23 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
         observed.append(rule.id)
         for finding in findings:
             frame = None if finding.event is None else seen.get(finding.event)
-            blame = _blame(finding.blame or rule.blame, frame, index, case.subject)
+            passes_on = cell.speaks is Speaks.REALTIME and not rule.id.startswith(_GATEWAY)
+            blame = _blame(finding.blame or rule.blame, frame, index, case.subject, passes_on=passes_on)
             own = rule.kind is RuleKind.UPSTREAM and frame is not None and frame.scripted in case.own_script
             results.append(_result(rule, finding, blame, waived=own or (blame is Blame.CLIENT and driven)))
     return Findings(tuple(results), tuple(observed))
 
 
-def _blame(blame: Blame, frame: Frame | None, index: Index, subject: bool) -> Blame:
-    """Return the client instead of the proxy where there is none, or where it only passed on what the client sent."""
+def _blame(blame: Blame, frame: Frame | None, index: Index, subject: bool, *, passes_on: bool) -> Blame:
+    """Return the client instead of the proxy where there is none, or where a gateway only passed on what the client sent.
+
+    A voice-agent proxy is never excused so: passing a client's message on is what it must not do.
+    """
     if blame is not Blame.PROXY:
         return blame
     if not subject:
         return Blame.CLIENT
-    if frame is None or (frame.leg, frame.dir, frame.kind) != (Leg.UPSTREAM, Direction.UP, Kind.TEXT):
+    if not passes_on or frame is None or (frame.leg, frame.dir, frame.kind) != (Leg.UPSTREAM, Direction.UP, Kind.TEXT):
         return blame
     sent = index.texts(Leg.CLIENT, frame.type)
     return Blame.CLIENT if any(each.data == frame.data and each.seq < frame.seq for each in sent) else blame
