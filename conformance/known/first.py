@@ -1,13 +1,14 @@
 """A first known.yaml from a run: what failed always or sometimes, cell by cell, ready to be explained."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, Final
 
 import orjson
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from conformance.known.model import Expect
 from conformance.results import AttemptResult
@@ -15,6 +16,9 @@ from conformance.verdicts import CheckResult, Verdict
 
 _RED: Final = (Verdict.FAIL, Verdict.BLOCKED, Verdict.NOT_OBSERVED)
 _STEP: Final = 0.05
+_ENOUGH: Final = 60
+"""How much of an error's text tells it from others."""
+
 _HEADER: Final = """\
 # What is known to fail, written from the run {run}. Say for each entry why it is accepted, and link its issue.
 # Known and failing is green; known and passing is red, so that this list can only shrink by being corrected.
@@ -48,19 +52,49 @@ def first_known(attempts: Iterable[AttemptResult], run: str) -> str:
     entries: list[dict[str, Any]] = []
     for (target, scenario, check, error), failure in failures.items():
         cells = tried[target, scenario]
+        always = [cell for cell, count in failure.counts.items() if count == cells[cell]]
         base = {"check": check, "scenario": scenario}
-        if failure.counts == cells:
-            entries.append(_entry(base, {}, target, None, error, run))
-            continue
+        entries += [_entry(base, when, target, None, error, run) for when in _whens(always, cells, values)]
         entries += [
-            _entry(base, values[cell], target, None if count == cells[cell] else count / cells[cell], error, run)
+            _entry(base, values[cell], target, count / cells[cell], error, run)
             for cell, count in failure.counts.items()
+            if cell not in always
         ]
+    return _HEADER.format(run=run) + _yaml(entries)
+
+
+def _whens(
+    failing: Sequence[str], tried: Iterable[str], values: Mapping[str, Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the matrix values that mean the failing cells and no other: what they share if it will do, else each cell."""
+    if not failing:
+        return []
+    first = values[failing[0]]
+    shared = {name: value for name, value in first.items() if all(values[cell][name] == value for cell in failing)}
+    meant = {cell for cell in tried if all(values[cell][name] == value for name, value in shared.items())}
+    if meant != set(failing):
+        return [values[cell] for cell in failing]
+    varied = {name: value for name, value in shared.items() if any(values[cell][name] != value for cell in tried)}
+    return [varied]
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes ``null`` out, which people overlook where it is nothing."""
+
+    def represent_none(self, _: None) -> Any:
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_Representer.add_representer(type(None), _Representer.represent_none)
+
+
+def _yaml(entries: Sequence[Mapping[str, Any]]) -> str:
     text = StringIO()
     yaml = YAML()
-    yaml.width = 124
-    yaml.dump(entries, text)
-    return _HEADER.format(run=run) + text.getvalue()
+    yaml.width = 1_000
+    yaml.Representer = _Representer
+    yaml.dump(list(entries), text)
+    return text.getvalue()
 
 
 def _entry(
@@ -78,4 +112,6 @@ def _error(check: CheckResult) -> str:
         return check.message
     if check.verdict is Verdict.NOT_OBSERVED:
         return check.message.partition(": only ")[0]
-    return check.cause if check.cause and check.cause != "missing" else check.message.partition(";")[0]
+    if check.cause and check.cause != "missing":
+        return check.cause[:_ENOUGH].rstrip()
+    return check.message.partition(";")[0]

@@ -183,3 +183,21 @@ def test_a_first_file_makes_its_own_run_green(tmp_path: Path) -> None:
     ]
     assert all(weigh(known, each).known is not None for each in attempts)
     assert exceeded(known, attempts) == []
+
+
+def test_a_first_file_names_what_the_failing_cells_share() -> None:
+    def at(cell: dict[str, object], check: CheckResult) -> AttemptResult:
+        return replace(attempt(check), cell=cell)
+
+    attempts = [
+        at({"held": "100ms", "idle": None}, QUIET_FAILED),
+        at({"held": "600ms", "idle": None}, QUIET_FAILED),
+        at({"held": "100ms", "idle": 10000}, QUIET_PASSED),
+        at({"held": "600ms", "idle": 10000}, QUIET_PASSED),
+    ]
+    text = first_known(attempts, "x")
+    assert text.count("- check:") == 1
+    assert "  when:\n    idle: null\n" in text
+    assert "held" not in text
+    uneven = [*attempts[:3], at({"held": "600ms", "idle": 10000}, QUIET_FAILED)]
+    assert first_known(uneven, "x").count("- check:") == 3
