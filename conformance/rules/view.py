@@ -231,8 +231,9 @@ class View:
         """
         start = upstream.start
         taken = self._taken
-        there = [c for c in self.clients if c.start <= start + CROSSING and (c.closed is None or c.closed.t >= start)]
-        there = there or [c for c in self.clients if c.start <= start + CROSSING]
+        latest = start + CROSSING if self.real else start
+        there = [c for c in self.clients if c.start <= latest and (c.closed is None or c.closed.t >= start)]
+        there = there or [c for c in self.clients if c.start <= latest]
         if not there:
             return None
         fewest = min(taken.get(c.number, 0) for c in there)
