@@ -65,7 +65,7 @@ class _Filler:
         if isinstance(value, list):
             return self._fill_list(value, path, source)
         if isinstance(value, str) and "${" in value:
-            return self._fill_text(value, source)
+            return _spliced(self._fill_text(value, source), path)
         return value
 
     def _fill_list(self, value: list[Any], path: Path, source: Path) -> list[Any]:
@@ -88,6 +88,18 @@ class _Filler:
         except Unfillable as error:
             self.filled.broken.append((source, str(error)))
         return text
+
+
+def _spliced(value: Any, path: Path) -> Any:
+    """Splice the lists of parts inside what a reference brought."""
+    if isinstance(value, Mapping):
+        return {key: _spliced(each, (*path, key)) for key, each in value.items()}
+    if not isinstance(value, list):
+        return value
+    parts = [_spliced(each, (*path, index)) for index, each in enumerate(value)]
+    if not _holds_parts(path):
+        return parts
+    return [part for each in parts for part in (each if isinstance(each, list) else [each])]
 
 
 def _holds_parts(path: Path) -> bool:
