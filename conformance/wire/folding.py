@@ -10,6 +10,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -24,6 +25,8 @@ AUDIO_FIELDS: Final = {
 """The field that holds base64 audio, by event type, both dialects."""
 
 _HEAD: Final = 2_000
+_SMALL: Final = 16 * 1024
+"""Bytes of a body whose measures are remembered; two thousand of them are 32 MiB at most."""
 KeepAudio = Callable[[str, bytes], None]
 """Called with the sha256 (hex) and the bytes of each audio body, for ``--keep-audio``."""
 
@@ -42,7 +45,7 @@ class AudioStream:
         """Return what stands in for this body."""
         self._hash.update(body)
         self._size += len(body)
-        digest = hashlib.sha256(body).hexdigest()
+        digest, rms = (_measure_once if len(body) <= _SMALL else _measure)(body, self.format)
         if self._keep is not None:
             self._keep(digest, body)
         return {
@@ -51,8 +54,17 @@ class AudioStream:
             "sha256": digest,
             "stream_sha256": self._hash.hexdigest(),
             "at": self._size,
-            "rms": loudness(decode(body, self.format.encoding), self.format.rate),
+            "rms": list(rms),
         }
+
+
+def _measure(body: bytes, format_: AudioFormat) -> tuple[str, tuple[int, ...]]:
+    """Return the hash and the loudness of a body."""
+    return hashlib.sha256(body).hexdigest(), tuple(loudness(decode(body, format_.encoding), format_.rate))
+
+
+_measure_once = lru_cache(maxsize=2048)(_measure)
+"""The same, remembered: most bodies cross both legs, and come again in the next attempt."""
 
 
 def fold_event(event: Mapping[str, Any], stream: AudioStream) -> Mapping[str, Any]:
