@@ -98,11 +98,11 @@ class Microphone(Tools):
             self.send_up({"type": "input_audio_buffer.append", "audio": b64encode(piece).decode()})
 
     def timers(self) -> Iterator[Timer]:
-        """Add: the end of a turn, or of a stretch that the server segments."""
+        """Add: the end of a turn, or a pause without one."""
         yield from super().timers()
         if self.may_commit():
             yield self.commit_at(), self.commit
-        elif not self.owns_commits and self.microphone.holds_back:
+        elif self.microphone.holds_back:
             yield self.heard_client_at + self.timing.debounce, self.flush_microphone
 
     def may_commit(self) -> bool:

@@ -229,6 +229,14 @@ def test_json_in_a_binary_frame_is_audio_like_any_other(talk: Dialogue) -> None:
     assert talk.sent() == ["input_audio_buffer.append"]
 
 
+def test_audio_too_short_for_a_commit_goes_up_in_a_pause_though_a_resampler_holds_it() -> None:
+    talk = Dialogue().ready(audio=rate(16_000))
+    talk.client(bytes(960))
+    talk.wait(1_000)
+    assert talk.sent() == ["input_audio_buffer.append"]
+    assert len(talk.spoken()) == 1_440
+
+
 def test_the_audio_that_a_resampler_holds_goes_up_in_a_pause_when_the_server_segments() -> None:
     talk = Dialogue().ready(idleTimeoutMs=5_000, audio=rate(16_000))
     talk.audio(1_000, rate=16_000)
