@@ -7,17 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from conformance.rules.model import RULES, Rule
-from conformance.verdicts import CheckKind, CheckResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One attempt as coverage needs it; ``mutant`` is None for a plain attempt."""
+    """One attempt as coverage needs it: what a plain one `observed` (`Judgement`), what was `broken` under a mutant."""
 
     scenario: str
-    observed: tuple[str, ...]
-    checks: tuple[CheckResult, ...] = ()
+    observed: tuple[str, ...] = ()
     mutant: str | None = None
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,8 @@ def coverage(judged: Iterable[Judged], rules: Mapping[str, Rule] = RULES) -> tup
     observed: dict[str, dict[str, None]] = {id_: {} for id_ in rules}
     broken: dict[str, dict[str, None]] = {id_: {} for id_ in rules}
     for attempt in judged:
-        if attempt.mutant is None:
-            for id_ in attempt.observed:
-                observed.setdefault(id_, {})[attempt.scenario] = None
-            continue
-        for check in attempt.checks:
-            if check.kind is CheckKind.RULE and check.verdict in (Verdict.FAIL, Verdict.WARN):
-                broken.setdefault(check.id, {})[f"{attempt.scenario}#{attempt.mutant}"] = None
+        for id_ in attempt.observed:
+            observed.setdefault(id_, {})[attempt.scenario] = None
+        for id_ in attempt.broken:
+            broken.setdefault(id_, {})[f"{attempt.scenario}#{attempt.mutant}"] = None
     return tuple(RuleCoverage(id_, tuple(observed[id_]), tuple(broken[id_])) for id_ in rules)

@@ -4,7 +4,7 @@ from conformance.judge import Judged, coverage, judge_mutant
 from conformance.rules.model import Rule, RuleKind
 from conformance.scenario.model import Check, Mutant
 from conformance.tests.build import TARGET, cell, expect, forbid, parse_timeline
-from conformance.verdicts import Blame, CheckKind, CheckResult, Verdict
+from conformance.verdicts import Blame, Verdict
 
 MUTATED = """
     header {"mutant": "m"}
@@ -51,12 +51,11 @@ def test_a_mutant_whose_attempt_was_cut_off_shows_nothing() -> None:
 
 def test_coverage_tells_who_observes_and_who_breaks_each_rule() -> None:
     rules = {id_: Rule(id_, "", "", "", RuleKind.API, Blame.PROXY, lambda case: None) for id_ in ("A-1", "A-2")}
-    found = CheckResult("A-1", CheckKind.RULE, Verdict.FAIL)
     judged = [
         Judged("text/turn", ("A-1",)),
         Judged("idle/wait", ("A-1",)),
         Judged("text/turn", ("A-1",)),
-        Judged("idle/wait", ("A-1", "A-2"), (found,), mutant="error-at-5s"),
+        Judged("idle/wait", mutant="error-at-5s", broken=("A-1", "quiet")),
     ]
     first, second = coverage(judged, rules)
     assert (first.observed_by, first.broken_by) == (("text/turn", "idle/wait"), ("idle/wait#error-at-5s",))
