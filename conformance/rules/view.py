@@ -56,10 +56,15 @@ class Conn:
         return self.closed if self.closed is not None and self.closed.dir is Direction.UP else None
 
     @cached_property
+    def first(self) -> Frame:
+        """Its first frame of any kind."""
+        firsts = [self.opened, *self.events[:1], *self.marks[:1], self.closed]
+        return min((frame for frame in firsts if frame is not None), key=lambda frame: frame.seq)
+
+    @property
     def start(self) -> Micros:
         """When its first frame was."""
-        firsts = [self.opened, *self.events[:1], *self.marks[:1], self.closed]
-        return min((frame.t for frame in firsts if frame is not None), default=0)
+        return self.first.t
 
     @property
     def refused(self) -> bool:
@@ -215,7 +220,8 @@ class View:
         if not self.case.subject or not self.upstreams:
             conns = self.upstreams or (self.clients if self.is_realtime else [])
             return [Link(conn, None, self.case, real=self.real) for conn in conns]
-        return [Link(conn, self._client_of(conn), self.case, real=self.real) for conn in self.upstreams]
+        ordered = sorted(self.upstreams, key=lambda conn: conn.first.seq)
+        return [Link(conn, self._client_of(conn), self.case, real=self.real) for conn in ordered]
 
     @cached_property
     def unlinked(self) -> list[Conn]:
@@ -226,19 +232,20 @@ class View:
     def _client_of(self, upstream: Conn) -> Conn | None:
         """Return the client that an upstream connection serves.
 
-        Recordings number both legs by arrival. The client is the one that was there, had not left and had the fewest
-        upstream connections so far; of several, the one that spoke last before.
+        It was there and had not left; of several the one with the fewest upstream connections so far, of these the one that
+        spoke last before. On the real clock an upstream handshake may be recorded before the client's own is over.
         """
-        start = upstream.start
-        taken = self._taken
-        latest = start + CROSSING if self.real else start
-        there = [c for c in self.clients if c.start <= latest and (c.closed is None or c.closed.t >= start)]
-        there = there or [c for c in self.clients if c.start <= latest]
-        if not there:
+        first = upstream.first
+        here = [c for c in self.clients if c.first.seq < first.seq and (c.closed is None or c.closed.t >= first.t)]
+        soon = [c for c in self.clients if first.seq < c.first.seq and c.start - first.t <= self.crossing]
+        fresh = [c for c in here if not self._taken.get(c.number)] or [c for c in soon if not self._taken.get(c.number)]
+        candidates = fresh or here or [c for c in self.clients if c.first.seq < first.seq] or soon
+        if not candidates:
             return None
-        fewest = min(taken.get(c.number, 0) for c in there)
-        best = max((c for c in there if taken.get(c.number, 0) == fewest), key=lambda c: _spoke_last(c, start))
-        taken[best.number] = taken.get(best.number, 0) + 1
+        fewest = min(self._taken.get(c.number, 0) for c in candidates)
+        equals = [c for c in candidates if self._taken.get(c.number, 0) == fewest]
+        best = max(equals, key=lambda c: _spoke_last(c, first.seq))
+        self._taken[best.number] = self._taken.get(best.number, 0) + 1
         return best
 
     @cached_property
@@ -246,8 +253,8 @@ class View:
         return {}
 
 
-def _spoke_last(conn: Conn, t: Micros) -> Micros:
-    return max((frame.t for frame in conn.up if frame.t <= t), default=conn.start)
+def _spoke_last(conn: Conn, seq: int) -> int:
+    return max((frame.seq for frame in conn.up if frame.seq < seq), default=conn.first.seq)
 
 
 def view(case: Case) -> View:
