@@ -1,4 +1,4 @@
-"""CPU per attempt on the virtual clock: recorded, both legs over WebSockets, then judged.
+"""CPU per attempt on the virtual clock: recorded and judged, both legs over WebSockets and in memory.
 
 Run ``python bench/attempt.py [ROUNDS]``; ``--profile`` shows where the time of the text turn goes.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from conformance.judge import judge
-from conformance.runner import AttemptPlan, InProcess, record
+from conformance.runner import AttemptPlan, InMemory, InProcess, Subject, record
 from conformance.scenario.model import Audio, Cell, Close, Connect, Hold, Send, Speaks, Step, Wait
 from conformance.targets.model import Target
 from conformance.wire.durations import SECOND
@@ -28,7 +28,7 @@ HELLO = Send(message={"type": "InjectUserMessage", "content": "Hi"})
 TONE = Audio(source="tone", duration=SECOND)
 TEXT: tuple[Step, ...] = (Connect(), SETTINGS, READY, HELLO, DONE, Close())
 AUDIO: tuple[Step, ...] = (Connect(), SETTINGS, READY, TONE, DONE, Hold(duration=SECOND), Close())
-GOALS_MS = {"text turn": 15.0, "firm audio, 1 s in 20 ms frames": 35.0}
+GOALS_MS = {"text turn": (15.0, 2.0), "firm audio, 1 s in 20 ms frames": (35.0, 6.0)}
 
 
 def cell_of(steps: tuple[Step, ...]) -> Cell:
@@ -51,28 +51,25 @@ def main() -> None:
     rounds = next((int(argument) for argument in sys.argv[1:] if argument.isdigit()), 50)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "recording.jsonl"
-        for name, steps in zip(GOALS_MS, (TEXT, AUDIO), strict=True):
+        for (name, goals), steps in zip(GOALS_MS.items(), (TEXT, AUDIO), strict=True):
             plan = AttemptPlan(cell=cell_of(steps))
-
-            def attempt(plan: AttemptPlan = plan) -> object:
-                return judge(plan.cell, record(plan, path=path, subject=InProcess()), Target())
-
-            for _ in range(3):
-                attempt()
-            median, least = cpu_ms(attempt, rounds)
             recording = record(plan)
             judging, _ = cpu_ms(partial(judge, plan.cell, recording, Target()), rounds)
-            print(  # noqa: T201
-                f"{name}: {median:.1f} ms CPU (least {least:.1f}, judging {judging:.1f}, {len(recording.frames)} frames); "
-                f"goal {GOALS_MS[name]:g} ms"
-            )
-            if "--profile" in sys.argv:
-                profile = cProfile.Profile()
-                profile.enable()
-                for _ in range(20):
-                    attempt()
-                profile.disable()
-                pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+            print(f"{name}: {len(recording.frames)} frames; judging {judging:.1f} ms CPU")  # noqa: T201
+            for wiring, subject, goal in zip(("WebSockets", "memory"), (InProcess(), InMemory()), goals, strict=True):
+                attempt = partial(recorded_and_judged, plan, path, subject)
+                cpu_ms(attempt, 3)
+                median, least = cpu_ms(attempt, rounds)
+                print(f"  over {wiring}: {median:.1f} ms CPU, at least {least:.1f}; goal {goal:g}")  # noqa: T201
+                if "--profile" in sys.argv:
+                    with cProfile.Profile() as profile:
+                        cpu_ms(attempt, 20)
+                    pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+
+
+def recorded_and_judged(plan: AttemptPlan, path: Path, subject: Subject) -> object:
+    """Make an attempt and judge it."""
+    return judge(plan.cell, record(plan, path=path, subject=subject), Target())
 
 
 if __name__ == "__main__":

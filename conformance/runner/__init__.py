@@ -7,6 +7,7 @@ from conformance.clock import run
 from conformance.reference_proxy.translator import Translator
 from conformance.runner.attempt import Attempt, Subject, make_attempt
 from conformance.runner.failures import HarnessError, explain
+from conformance.runner.in_memory import InMemory
 from conformance.runner.in_process import InProcess
 from conformance.runner.length import bound
 from conformance.runner.plan import VIRTUAL_EPOCH, AttemptPlan
@@ -18,6 +19,7 @@ __all__ = [
     "Attempt",
     "AttemptPlan",
     "HarnessError",
+    "InMemory",
     "InProcess",
     "Subject",
     "bound",
