@@ -218,6 +218,8 @@ def _concurrency(config: pytest.Config, targets: tuple[Target, ...], clock: str)
         )
     if workers and any(target.is_external for target in targets):
         raise pytest.UsageError("one external proxy cannot serve several workers; drop -n and use --concurrency")
+    if workers and config.option.budget_tokens is not None:
+        raise pytest.UsageError("--budget-tokens needs one process that counts; drop -n and use --concurrency")
     return 1 if workers or clock == "virtual" else asked or _REAL_CONCURRENCY
 
 

@@ -21,12 +21,14 @@ from conformance.targets.manifest import describe_target
 from conformance.targets.model import Target, Upstream
 from conformance.verdicts import Verdict
 from conformance.wire.durations import to_seconds
+from conformance.wire.frames import Leg
 
 if TYPE_CHECKING:
     from conformance.known import Known
     from conformance.plugin.proofs import ScenarioProof
     from conformance.real.preflight import Found
     from conformance.runner import AttemptPlan
+    from conformance.targets.external import ExternalSubject, ExternalSubjects
     from conformance.wire.recording import Recording
 
 
@@ -57,9 +59,11 @@ class Run:
         self.folder: RunFolder | None = None
         self.cancelled: list[str] = []
         self._ahead: LookAhead[Key, Recording] | None = None
+        self._externals: ExternalSubjects | None = None
         self._order: list[Key] = []
         self._manifest: dict[str, Any] = {}
         self._proofs: list[Mapping[str, Any]] = []
+        self._tokens = 0
 
     def real_api_line(self) -> str:
         """Say what costs money: the first line of a run of the real API."""
@@ -156,6 +160,8 @@ class Run:
         self._note("interrupted", interrupted)
         self._note("cancelled", self.cancelled)
         self._note("problems", problems)
+        self._note("tokens", self._tokens)
+        self._note("budget", self.spent_budget())
         self._note("coverage", coverage(attempts, self._proofs))
         return problems
 
@@ -176,6 +182,7 @@ class Run:
         path = self._path(key)
         started = time.monotonic()
         recording = self._record(key, path)
+        self._tokens += tokens_used(recording)
         judgement = judge(item.cell, recording, item.target)
         footer = recording.footer
         result = AttemptResult(
@@ -197,6 +204,13 @@ class Run:
             observed=judgement.observed,
         )
         return result if self.options.fault is not None else weigh(self._known(), result)
+
+    def spent_budget(self) -> str | None:
+        """Return why no more attempts may start; None while they may."""
+        budget = self.options.budget_tokens
+        if budget is None or self._tokens < budget:
+            return None
+        return f"--budget-tokens {budget}: {self._tokens} tokens were used; attempts not run by then were left out"
 
     def without_recording(self, item: AttemptItem, reason: str) -> AttemptResult:
         """Return the result of an attempt that was cut off before it could be judged."""
@@ -229,6 +243,8 @@ class Run:
         if self._ahead is None:
             return
         self.cancelled = [key.name for key in self._ahead.stop()]
+        if self._externals is not None:
+            self._ahead.call(self._externals.stop)
         self._ahead.close()
         self._ahead = None
 
@@ -244,7 +260,17 @@ class Run:
     async def _record_in_real_time(self, key: Key) -> "Recording":
         from conformance.runner import record_async
 
-        return await record_async(self._plan(key), path=self._path(key), audio_dir=self._audio_dir)
+        subject = self._external(key.target)
+        return await record_async(self._plan(key), path=self._path(key), audio_dir=self._audio_dir, subject=subject)
+
+    def _external(self, target: Target) -> "ExternalSubject | None":
+        if not target.is_external:
+            return None
+        from conformance.targets.external import ExternalSubjects
+
+        if self._externals is None:
+            self._externals = ExternalSubjects(self._folder_path)
+        return self._externals.of(target)
 
     def _plan(self, key: Key) -> "AttemptPlan":
         from conformance.runner import AttemptPlan
@@ -289,6 +315,18 @@ def attempt_seed(seed: int, cell: Cell, attempt: int) -> int:
     """Return an attempt's own seed, whatever the selection, the order or the worker."""
     identity = orjson.dumps([seed, cell.scenario, cell.values, attempt], option=orjson.OPT_SORT_KEYS)
     return int.from_bytes(hashlib.sha256(identity).digest()[:8]) >> 1
+
+
+def tokens_used(recording: "Recording") -> int:
+    """Return what the upstream says its responses used, in tokens."""
+    used = 0
+    for frame in recording.frames:
+        match frame.type, frame.data:
+            case "response.done", {"response": {"usage": {"total_tokens": int(tokens)}}}:
+                used += tokens if frame.leg is Leg.UPSTREAM else 0
+            case _:
+                pass
+    return used
 
 
 def coverage(attempts: Sequence[AttemptResult], proofs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

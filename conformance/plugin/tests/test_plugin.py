@@ -196,3 +196,11 @@ def test_recordings_keep_audio_only_when_asked(repository: Repository) -> None:
     assert not (repository.latest / "audio").exists()
     repository.run("scenarios", "-q", "-k", "turn and one", "--keep-audio")
     assert list(Path(repository.latest / "audio").glob("*.raw"))
+
+
+def test_a_token_budget_stops_the_run_and_says_so(repository: Repository) -> None:
+    found = repository.run("scenarios", "-q", "--flow", "text", "--count", "10", "--clock", "real", "--budget-tokens", "1")
+    assert found.ret == pytest.ExitCode.INTERRUPTED
+    assert len(repository.results["attempts"]) == 1
+    assert "tokens were used" in repository.results["run"]["budget"]
+    found.stdout.fnmatch_lines(["*--budget-tokens 1: * tokens were used*"])
