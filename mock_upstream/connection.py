@@ -61,6 +61,18 @@ class _Framing(ServerProtocol):
 
     answers_pings = True
 
+    def queue_whole(self, payload: bytes, *, binary: bool) -> None:
+        """Queue an unfragmented frame without copying it; RFC 6455 §5.2 for a server, which masks nothing."""
+        first = 0x82 if binary else 0x81
+        size = len(payload)
+        if size < 126:
+            header = bytes((first, size))
+        elif size < 65_536:
+            header = bytes((first, 126, size >> 8, size & 0xFF))
+        else:
+            header = struct.pack("!BBQ", first, 127, size)
+        self.writes += (header, payload)
+
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Choose ``realtime`` if it is offered: a browser offers it beside its key."""
         return next((name for name in subprotocols if name == "realtime"), None)
@@ -138,8 +150,12 @@ class Connection(asyncio.Protocol):
 
     def send(self, payload: bytes, *, binary: bool = False) -> None:
         """Queue one frame; `flush` writes all that is queued at once."""
-        if self.is_open:
+        if not self.is_open:
+            return
+        if self._framing.extensions:
             (self._framing.send_binary if binary else self._framing.send_text)(payload)
+        else:
+            self._framing.queue_whole(payload, binary=binary)
 
     def flush(self) -> None:
         """Write what is queued, in one write."""

@@ -6,8 +6,8 @@ deadline, and a step is never earlier than the deadline that caused it, whatever
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from conformance.wire.durations import SECOND, Micros
 from conformance.wire.frames import Direction, Kind
@@ -57,6 +57,7 @@ class Live:
         self._conn = conn
         self._now = now
         self._sink = sink
+        self._prefers_bytes: bool = getattr(sink, "prefers_bytes", False)
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -88,7 +89,10 @@ class Live:
         now = self._now()
         try:
             for action in step(now if at is None else max(now, at)):
-                self._carry_out(action)
+                if type(action) is Send:
+                    self._send(action)
+                else:
+                    self._carry_out(action)
         except Exception as error:  # a session that raises is our bug; the client must not wait for ever
             LOG.exception("the session failed; please report it with this recording")
             self._close(Close(_INTERNAL_ERROR, "the mock failed; its log says how"), error)
@@ -96,15 +100,25 @@ class Live:
         if not self._over:
             self._schedule()
 
+    def _send(self, send: Send) -> None:
+        if self._over:
+            return
+        self._connection.send(send.text, binary=send.binary)
+        if self._sink is None:
+            return
+        if send.binary:
+            self._sink(self._conn, Direction.DOWN, Kind.BINARY, send.text, send.scripted)
+        elif send.event is None:
+            self._sink(self._conn, Direction.DOWN, Kind.TEXT, send.text.decode("utf-8", "replace"), send.scripted)
+        else:
+            self._sink(
+                self._conn, Direction.DOWN, Kind.TEXT, send.text if self._prefers_bytes else send.event, send.scripted
+            )
+
     def _carry_out(self, action: Action) -> None:
         if self._over:
             return
         match action:
-            case Send(text, event, scripted, binary):
-                self._connection.send(text, binary=binary)
-                if self._sink is not None:
-                    body: str | bytes | Mapping[str, Any] = text if binary or event is None else event
-                    self._sink(self._conn, Direction.DOWN, Kind.BINARY if binary else Kind.TEXT, body, scripted)
             case Mark(body, scripted):
                 if self._sink is not None:
                     self._sink(self._conn, Direction.DOWN, Kind.MARK, body, scripted)
