@@ -78,8 +78,12 @@ class Analysis:
     @cached_property
     def divergences(self) -> tuple[Divergence, ...]:
         """Where the representatives of the largest clusters leave the path of passing attempts."""
-        found = (diverge(cluster.representative, self.results.attempts, self.library) for cluster in self._telling())
-        return tuple(divergence for divergence in found if divergence is not None)[:_DIVERGENCES]
+        told: dict[tuple[object, ...], Divergence] = {}
+        for cluster in self._telling():
+            found = diverge(cluster.representative, self.results.attempts, self.library)
+            if found is not None and len(told) < _DIVERGENCES:
+                told.setdefault(found.outline, found)
+        return tuple(told.values())
 
     def _telling(self) -> list[Cluster]:
         return [cluster for cluster in self.clusters if cluster.signature.verdict in BROKEN][: 2 * _DIVERGENCES]

@@ -79,6 +79,13 @@ class Divergence:
     off_time: OffTime | None
 
     @property
+    def outline(self) -> tuple[object, ...]:
+        """What two divergences share that tell the same story."""
+        first = self.first
+        names = (None, None) if first is None else tuple(line and line.name for line in (first.failing, first.passing))
+        return (self.leg, *names, *(change.path for change in self.changes))
+
+    @property
     def first(self) -> Step | None:
         """The first difference."""
         return self.steps[self.here] if self.leg is not None else None

@@ -16,7 +16,7 @@ from conformance.wire.recording import Recording
 
 from .evidence import failed_at
 from .library import Library
-from .tally import OUTSIDE, Group, Tally, tally
+from .tally import OUTSIDE, Group, Tally, describe, tally
 
 ACTS: Final = ("input_audio_buffer.append", "input_audio_buffer.commit", "response.create")
 _OWN: Final = frozenset({*ACTS, "session.update"})
@@ -34,14 +34,14 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Cells of a flow that began alike and ended alike. ``cells`` are their labels, ``acts`` follow `ACTS`.
+    """Cells of a flow that began alike and ended alike. ``cells`` says which, ``acts`` follow `ACTS`.
 
     ``others`` are further events that went up in that second; ``error`` is the median second of the first failure.
     """
 
     flow: str
     target: str
-    cells: tuple[str, ...]
+    cells: str
     looked: int
     acts: tuple[Act, ...]
     others: tuple[str, ...]
@@ -67,7 +67,8 @@ def openings(groups: Sequence[Group], library: Library) -> tuple[Opening, ...]:
         others = frozenset().union(*(first.others for first in firsts))
         key = (group.flow, group.target, acts, tuple(sorted(others)), group.tally.standing)
         rows.setdefault(key, []).append((group, firsts))
-    return tuple(_row(found) for found in rows.values())
+    told = [_row(found) for found in rows.values()]
+    return tuple(sorted(told, key=lambda row: (row.error is None, row.flow)))
 
 
 def _sample(attempts: Sequence[AttemptResult]) -> list[AttemptResult]:
@@ -83,17 +84,13 @@ def _row(found: Sequence[tuple[Group, Sequence[_First]]]) -> Opening:
     return Opening(
         flow=first_group.flow,
         target=first_group.target,
-        cells=tuple(_name(group) for group, _ in found),
+        cells=describe([group for group, _ in found]),
         looked=len(firsts),
         acts=tuple(_act([first.acts[index] for first in firsts]) for index in range(len(ACTS))),
         others=tuple(sorted(frozenset().union(*(first.others for first in firsts)))),
         error=median(failures) if failures else None,
         tally=tally(attempts),
     )
-
-
-def _name(group: Group) -> str:
-    return group.label if group.label != "-" else group.scenario
 
 
 def _act(times: Sequence[float | None]) -> Act:

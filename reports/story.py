@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from conformance.wire.durations import SECOND, Micros
+from conformance.wire.durations import SECOND, Micros, format_duration
 from conformance.wire.folding import AUDIO_FIELDS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.recording import Recording
@@ -144,5 +144,16 @@ def title(line: Line) -> str:
     if line.kind is LineKind.CLOSE:
         return f"closed {line.data.get('code', '')}".strip()
     if line.kind is LineKind.MARK:
-        return clip(printable(" ".join([line.name, *map(value_of, line.data.values())])), 120)
+        return clip(printable(_mark(line)), 120)
     return f"{name} ×{line.count}" if line.count > 1 else name
+
+
+def _mark(line: Line) -> str:
+    match line.type, line.data:
+        case "delayed", {"type": kind, "by": int(by)}:
+            return f"delayed {kind} by {format_duration(by)}"
+        case "withheld", {"event": {"type": kind}}:
+            return f"withheld {kind}"
+        case "wait-timeout", {"pattern": pattern}:
+            return f"waited in vain for {value_of(pattern)}"
+    return " ".join([line.name, *map(value_of, line.data.values())])

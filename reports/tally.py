@@ -1,6 +1,6 @@
 """Counting attempts: who passed, who is outside the rate, and whether a group is stable or flaky."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -10,7 +10,7 @@ from conformance.verdicts import Verdict
 
 from .statistics.differences import Count
 from .statistics.rates import Interval, wilson
-from .text import label_of, value_of
+from .text import label_of, plural, value_of, words
 
 BROKEN: Final = frozenset({Verdict.FAIL, Verdict.BLOCKED, Verdict.NOT_OBSERVED})
 """Verdicts that count against a subject."""
@@ -116,6 +116,19 @@ def flows(attempts: Iterable[AttemptResult]) -> tuple[Group, ...]:
     for attempt in attempts:
         groups.setdefault((attempt.flow, attempt.target), []).append(attempt)
     return tuple(Group(flow, target, tuple(group)) for (flow, target), group in sorted(groups.items()))
+
+
+def describe(groups: Sequence[Group], most: int = 3) -> str:
+    """Say what the cells of groups have in common: the matrix keys with at most ``most`` values among them, then how many."""
+    made = [group.attempts[0].cell for group in groups]
+    shared = [key for key in made[0] if all(key in cell for cell in made)]
+    values = {
+        key: sorted({value_of(cell[key]): _rank(cell[key]) for cell in made}.items(), key=lambda v: v[1]) for key in shared
+    }
+    told = [f"{key} {words([name for name, _ in found], 'or')}" for key, found in values.items() if len(found) <= most]
+    if len(groups) > 1:
+        told.append(plural(len(groups), "cell"))
+    return " · ".join(told) or groups[0].scenario
 
 
 def _rank(value: object) -> tuple[int, float, str]:

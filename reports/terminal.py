@@ -12,7 +12,7 @@ from .evidence import first_failure
 from .factor import failing
 from .sentence import Part, Tone
 from .tally import BROKEN, Group, Standing
-from .text import clip, percent, printable, seconds
+from .text import clip, node_value, percent, printable, seconds
 
 _STYLES = {Part.PLAIN: "", Part.FAIL: "bold red", Part.PASS: "green", Part.STRONG: "bold"}
 _BADGES = {
@@ -43,7 +43,7 @@ def print_summary(analysis: Analysis, console: Console, run_dir: Path) -> None:
 
 def _table(analysis: Analysis) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("flow", no_wrap=True, max_width=24)
+    table.add_column("flow", overflow="fold", max_width=34)
     table.add_column("passed", justify="right", no_wrap=True)
     table.add_column("95 %", justify="right", no_wrap=True)
     table.add_column("what fails first", overflow="fold")
@@ -54,11 +54,16 @@ def _table(analysis: Analysis) -> Table:
         table.add_row(Text(printable(name), "bold"), *_figures(flow), "" if _broken_of(flow, broken) else _what(flow))
         inside = _broken_of(flow, broken)
         for cell in inside[:_MOST]:
-            label = cell.label if cell.label != "-" else cell.scenario
-            table.add_row(Text(printable(f"  {label}")), *_figures(cell), _what(cell))
+            table.add_row(Text(f"  {_name(cell)}"), *_figures(cell), _what(cell))
         if len(inside) > _MOST:
             table.add_row(Text(f"  and {len(inside) - _MOST} more cells"), "", "", "")
     return table
+
+
+def _name(cell: Group) -> str:
+    """Name a cell as its node id does, so that it can be selected."""
+    values = "-".join(map(node_value, cell.attempts[0].cell.values()))
+    return printable(f"{cell.scenario}[{values}]" if values else cell.scenario)
 
 
 def _broken_of(flow: Group, broken: list[Group]) -> list[Group]:

@@ -55,6 +55,11 @@ def value_of(value: Any) -> str:
     return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
+def node_value(value: Any) -> str:
+    """Write a matrix value as node ids do."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def label_of(cell: Mapping[str, Any]) -> str:
     """Write a cell with its names: ``idle_timeout_ms 10000 · role user``; ``-`` without a matrix."""
     return " · ".join(f"{name} {value_of(value)}" for name, value in cell.items()) or "-"

@@ -18,6 +18,7 @@ from .tally import cells, tally
 from .text import clip, few, percent, plural, printable, scrub
 
 _NAMED: Final = 3
+_FOLDERS: Final = ("--run-dir", "--junitxml", "--junit-xml")
 
 
 def verdict_sentence(results: Results, library: Library) -> Sentence:
@@ -35,11 +36,22 @@ def verdict_sentence(results: Results, library: Library) -> Sentence:
 
 def command_of(run: Mapping[str, Any]) -> str:
     """Return the command that repeats a run with the same seed."""
-    argv = [scrub(str(word)) for word in run.get("argv", ())]
+    argv = _without_folders([scrub(str(word)) for word in run.get("argv", ())])
     seed = run.get("seed")
     if seed is not None and not any(word.split("=")[0] == "--seed" for word in argv):
         argv += ["--seed", str(seed)]
     return printable(shlex.join(["pytest", *argv]))
+
+
+def _without_folders(argv: Sequence[str]) -> list[str]:
+    """Drop the options that name folders of this run: the folder is taken now."""
+    kept = []
+    skip = False
+    for word in argv:
+        if not skip and word.partition("=")[0] not in _FOLDERS:
+            kept.append(word)
+        skip = word in _FOLDERS
+    return kept
 
 
 def _stale(stale: Sequence[AttemptResult], command: str) -> Sentence:

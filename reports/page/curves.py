@@ -8,7 +8,7 @@ from conformance.results import AttemptResult
 
 from ..evidence import times
 from ..statistics.survival import Curve, Times, kaplan_meier
-from ..tally import Group
+from ..tally import Group, describe
 from ..text import few, printable, seconds
 
 WIDTH: Final = 1000
@@ -81,8 +81,8 @@ def _line(some: Sequence[tuple[Group, Times, Curve]], end: float) -> Line:
     failed = sum(len(watched.failed) for _, watched, _ in some)
     n = sum(watched.n for _, watched, _ in some)
     flows = sorted({group.flow for group, _, _ in some})
-    labels = {group.label for group, _, _ in some} - {"", "-"}
-    name = few(flows, 4, "flows") + (f" with {labels.pop()}" if len(labels) == 1 else "")
+    shared = describe([group for group, _, _ in some], most=1).partition(" · ")[0] if some[0][0].label else ""
+    name = few(flows, 4, "flows") + (f", {shared}" if failed and " " in shared and not shared[0].isdigit() else "")
     title = f"{few(names, 6, 'cells')}: {failed} of {n} failed" + (
         f", first at {seconds(curve.times[1])}" if failed else ""
     )

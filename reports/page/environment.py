@@ -55,7 +55,6 @@ def _environment() -> Environment:
         "clock": lambda t: f"{t / 1e6:.3f} s",
         "counted": plural,
         "event": title,
-        "fold_labels": _fold_labels,
         "fold_words": _fold_words,
         "link": link,
         "p": lambda value: p_value(value).removeprefix("= "),
@@ -81,11 +80,3 @@ def attempt_label(attempt: AttemptResult) -> str:
 
 def _fold_words(words: Iterable[str]) -> str:
     return few(list(words), 5, "more")
-
-
-def _fold_labels(labels: tuple[str, ...]) -> str:
-    """Join labels, without repeating a key they share: ``idle_timeout_ms 10000, 30000``."""
-    heads = {label.partition(" ")[0] for label in labels}
-    if len(labels) > 1 and len(heads) == 1 and all(" " in label and " · " not in label for label in labels):
-        return f"{heads.pop()} {few([label.partition(' ')[2] for label in labels], 5, 'values')}"
-    return few(list(labels), 4, "cells")

@@ -125,8 +125,6 @@ class Square:
     y: int
     link: str
     tone: str
-    verdict: str
-    blames: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +132,6 @@ class Strip:
     """The attempts of a cell in run order, as squares; ``summary`` says the same in words."""
 
     name: str
-    flow: str
-    target: str
     squares: tuple[Square, ...]
     width: int
     height: int
@@ -158,8 +154,6 @@ def _strip(group: Group, several: bool) -> Strip:
             y=index // PER_LINE * _STEP,
             link=link(attempt),
             tone=tone(attempt.verdict),
-            verdict=verdict_name(attempt),
-            blames=blame_of(attempt),
         )
         for index, attempt in enumerate(shown)
     )
@@ -167,8 +161,6 @@ def _strip(group: Group, several: bool) -> Strip:
     name = " ".join(filter(None, [group.scenario or group.flow, group.label if group.label != "-" else ""]))
     return Strip(
         name=name + (f" on {group.target}" if several else ""),
-        flow=group.flow,
-        target=group.target,
         squares=squares,
         width=max(_STEP, min(len(squares), PER_LINE) * _STEP),
         height=max(1, -(-len(squares) // PER_LINE)) * _STEP,
@@ -196,7 +188,6 @@ class Row:
     word: str
     what: str
     blame: str
-    blames: str
     at: str
 
 
@@ -222,7 +213,6 @@ def _row(number: int, attempt: AttemptResult) -> Row:
         word="known" if attempt.known is not None and attempt.verdict in BROKEN else attempt.verdict.value,
         what=printable(clip(what or attempt.message, 120)),
         blame=blame_of(attempt),
-        blames=blame_of(attempt),
         at=seconds(at) if at is not None else "",
     )
 

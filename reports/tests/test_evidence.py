@@ -91,10 +91,10 @@ def test_the_first_second_shows_what_the_passing_flow_did_and_the_failing_did_no
     results = runs.seeds_run(2).write(tmp_path)
     rows = openings(cells(results.attempts), Library(tmp_path))
     told = {(row.flow, row.cells): ([act.at is not None for act in row.acts], row.error) for row in rows}
-    assert told["firm-audio", ("idle_timeout_ms null",)] == ([True, True, True], None)
-    assert told["firm-audio", ("idle_timeout_ms 10000", "idle_timeout_ms 30000")] == ([True, False, False], None)
-    assert told["greeting", ("idle_timeout_ms null",)] == ([False, False, False], 5.004)
-    assert told["idle", ("idle_timeout_ms 10000", "idle_timeout_ms 30000")] == ([False, False, False], None)
+    assert told["firm-audio", "idle_timeout_ms null"] == ([True, True, True], None)
+    assert told["firm-audio", "idle_timeout_ms 10000 or 30000 · 2 cells"] == ([True, False, False], None)
+    assert told["greeting", "idle_timeout_ms null"] == ([False, False, False], 5.004)
+    assert told["idle", "idle_timeout_ms 10000 or 30000 · 2 cells"] == ([False, False, False], None)
 
 
 def test_audio_is_folded_into_one_line_with_its_duration_and_deltas_into_one_text() -> None:

@@ -124,6 +124,7 @@ def test_nothing_run_shows_nothing(tmp_path: Path) -> None:
         (["--count", "5"], "pytest --count 5 --seed 7"),
         (["--count", "5", "--seed", "3"], "pytest --count 5 --seed 3"),
         (["--seed=3"], "pytest --seed=3"),
+        (["--run-dir", "out", "-x", "--run-dir=out"], "pytest -x --seed 7"),
         (["-k", "greeting and not idle"], "pytest -k 'greeting and not idle' --seed 7"),
         (["--proxy-env", "X=sk-proj-abcdefghijklmnop"], "pytest --proxy-env 'X=[secret]' --seed 7"),
         (["--proxy-env", "MY_TOKEN=hunter2"], "pytest --proxy-env 'MY_TOKEN=[secret]' --seed 7"),

@@ -30,13 +30,15 @@
 
   // Filters
   const filters = at("filters");
+  const facts = new Map([...document.querySelectorAll("#attempt-rows tr")].map((row) => [row.querySelector("a").getAttribute("href"), row]));
+  const squares = [...document.querySelectorAll(".strips a")].map((link) => [link.firstElementChild, facts.get(link.getAttribute("href"))]);
   function filter() {
     const wanted = Object.fromEntries([...filters.querySelectorAll("select")].map((s) => [s.name, s.value]));
     const fits = (node) => Object.entries(wanted).every(([key, value]) => !value || (node.dataset[key] || "").split(" ").includes(value));
     let shown = 0;
     const rows = document.querySelectorAll("#attempt-rows tr");
     for (const row of rows) shown += !(row.hidden = !fits(row));
-    for (const square of document.querySelectorAll(".sq")) square.classList.toggle("dim", !fits(square));
+    for (const [square, row] of squares) square.classList.toggle("dim", row === undefined || row.hidden);
     for (const node of document.querySelectorAll("[data-filtered]")) node.hidden = !fits(node);
     at("shown").textContent = `${shown} of ${rows.length} shown`;
   }
@@ -59,8 +61,9 @@
 
   // One attempt: its checks, its two legs on one time axis, its wire log
   function read(attempt, event) {
-    const [seq, last, t, end, leg, dir, kind, name, form, ids, count, ms, scripted, conn] = event;
-    return { seq, last, t, end, leg, dir, kind, name: data.names[name], count, ms, scripted, conn,
+    const [seq, t, way, kind, name, form, ids, rest] = event;
+    const [last, end, count, ms, scripted, conn] = rest || [seq, t, 1, 0, "", 0];
+    return { seq, last, t, end, leg: way >> 1, dir: way & 1, kind: data.kinds[kind], name: data.names[name], count, ms, scripted, conn,
       payload: () => data.shapes[form].split(GAP).map((part, i) => part + (i < ids.length ? attempt.ids[ids[i]] : "")).join("") };
   }
   const isError = (event) => event.name === "error" || event.name === "Error" || (event.kind === "close" && event.dir === 1);
