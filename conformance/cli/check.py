@@ -2,13 +2,17 @@
 
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import conformance.rules  # noqa: F401  registers every rule
 from conformance.known import FILE_NAME as KNOWN
 from conformance.known import load as load_known
+from conformance.known import unknown_names
+from conformance.rules.model import RULES
 from conformance.scenario.load import ScenarioError, is_scenario, library, load, load_script
 from conformance.scenario.mistakes import Mistake, Place
 
@@ -35,7 +39,7 @@ def command(
                     mistakes += _check_targets(path)
                     others += 1
                 elif path.name == KNOWN:
-                    load_known(path)
+                    mistakes += _check_known(path)
                     others += 1
                 elif is_scenario(path):
                     cells += len(load(path).cells())
@@ -73,6 +77,17 @@ def _expand(paths: list[Path]) -> Iterator[Path]:
             yield from (file for file in files if file.name == KNOWN or is_scenario(file))
         else:
             yield path
+
+
+def _check_known(path: Path) -> Iterator[Mistake]:
+    """Check a list of known failures, and its names against the scenarios below its own folder."""
+    known = load_known(path)
+    scenarios = []
+    for file in _expand([path.parent]):
+        with suppress(ScenarioError):
+            scenarios += [load(file)] if file.name != KNOWN else []
+    if scenarios:
+        yield from unknown_names(known, (cell for scenario in scenarios for cell in scenario.cells()), RULES)
 
 
 def _check_targets(path: Path) -> Iterator[Mistake]:

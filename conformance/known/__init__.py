@@ -7,6 +7,7 @@ known one. A failure known to be flaky is red once the interval's lower bound ex
 from conformance.known.first import first_known
 from conformance.known.load import FILE_NAME, load
 from conformance.known.model import Entry, Expect, Known
+from conformance.known.names import unknown_names
 from conformance.known.weigh import exceeded, weigh
 
-__all__ = ["FILE_NAME", "Entry", "Expect", "Known", "exceeded", "first_known", "load", "weigh"]
+__all__ = ["FILE_NAME", "Entry", "Expect", "Known", "exceeded", "first_known", "load", "unknown_names", "weigh"]

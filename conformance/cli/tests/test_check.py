@@ -67,3 +67,11 @@ def test_a_list_of_known_failures_is_checked_too(app: typer.Typer, tmp_path: Pat
     result = CliRunner().invoke(app, ["check", str(tmp_path)])
     assert result.exit_code == 1
     assert "known.yaml:1:3: missing key 'reason'" in result.output
+
+
+def test_what_a_list_of_known_failures_names_must_exist(app: typer.Typer, tmp_path: Path) -> None:
+    scenario = written(tmp_path, BARE)
+    (scenario.parent / "known.yaml").write_text("- {check: UP-NO-EROR, reason: misspelt}\n")
+    result = CliRunner().invoke(app, ["check", str(scenario.parent)])
+    assert result.exit_code == 1
+    assert "known.yaml:1:3: no check or rule there is called 'UP-NO-EROR'; did you mean 'UP-NO-ERROR'?" in result.output

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.known import Entry, Expect, Known, exceeded, first_known, load, weigh
+from conformance.known import Entry, Expect, Known, exceeded, first_known, load, unknown_names, weigh
 from conformance.results import AttemptResult
 from conformance.scenario.mistakes import ScenarioError
+from conformance.tests.build import cell, forbid
 from conformance.verdicts import CheckKind, CheckResult, Verdict, worst
 
 QUIET_FAILED = CheckResult(
@@ -201,3 +202,21 @@ def test_a_first_file_names_what_the_failing_cells_share() -> None:
     assert "held" not in text
     uneven = [*attempts[:3], at({"held": "600ms", "idle": 10000}, QUIET_FAILED)]
     assert first_known(uneven, "x").count("- check:") == 3
+
+
+def test_entries_must_name_what_exists(tmp_path: Path) -> None:
+    file = tmp_path / "known.yaml"
+    file.write_text("""\
+- {check: quiet, reason: fine, scenario: greeting/*, when: {idle: null}}
+- {check: RT-ONE-RESPONSE, reason: fine}
+- {check: "wait:greeted", reason: fine}
+- {check: quite, reason: misspelt}
+- {check: quiet, reason: misspelt, scenario: greting/idle}
+- {check: quiet, reason: misspelt, when: {idle_ms: null}}
+""")
+    cells = [cell(forbid("quiet", "client", "Error"), values={"idle": None})]
+    assert [str(mistake) for mistake in unknown_names(load(file), cells, ["RT-ONE-RESPONSE"])] == [
+        f"{file}:4:3: no check or rule there is called 'quite'; did you mean 'quiet'?",
+        f"{file}:5:3: no scenario is called 'greting/idle'; did you mean 'greeting/idle'?",
+        f"{file}:6:3: no cell there has all of idle_ms",
+    ]
