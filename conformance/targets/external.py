@@ -235,3 +235,28 @@ def _real_api() -> RealApi:
         return RealApi.from_environment()
     except ValueError as error:
         raise HarnessError(str(error)) from None
+
+
+class ExternalSubjects:
+    """The external subjects of a run, one per target; their logs go into its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start with none; ``folder`` is the run's."""
+        self._folder = folder
+        self._subjects: dict[str, ExternalSubject] = {}
+
+    def of(self, target: Target) -> ExternalSubject | None:
+        """Return the subject of a target; None if the target is in this process.
+
+        Raises:
+            HarnessError: the real API is wanted and the environment names no usable address or key.
+        """
+        if not target.is_external:
+            return None
+        if target.name not in self._subjects:
+            self._subjects[target.name] = ExternalSubject(target, log=self._folder / f"{target.name}.log")
+        return self._subjects[target.name]
+
+    async def stop(self) -> None:
+        """Stop every process."""
+        await asyncio.gather(*(subject.stop() for subject in self._subjects.values()))
