@@ -82,9 +82,12 @@ class Scene:
     def output(self, given: Mapping[str, Any], kind: Kind | None, item: Mapping[str, Any] | None = None) -> Output:
         """Return the output an event is about: the one it names, the open one of its kind, or one made up for it."""
         response = self.response(given)
-        named = given.get("item_id") or (item or {}).get("id") or self._about.get("item_id")
+        named = given.get("item_id") or (item or {}).get("id")
         call_id = given.get("call_id") or (item or {}).get("call_id")
+        about = self._about.get("item_id")
         for output in reversed(response.outputs):
+            if named is None and about is not None and output.item.id == about and kind in (None, output.kind):
+                return output
             if named is not None and output.item.id != named:
                 continue
             if call_id is not None and output.item.body.get("call_id") not in (None, call_id):
