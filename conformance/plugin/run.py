@@ -171,36 +171,31 @@ class Run:
 
     def plan_order(self, items: Sequence[AttemptItem]) -> None:
         """Remember the order in which attempts will be asked for."""
-        self._order = [_key(item) for item in items]
+        self._order = [_key(item) for item in items if item.target.can_speak(item.cell.speaks)]
 
     def attempt(self, item: AttemptItem, *, rerun: int) -> AttemptResult:
-        """Record one attempt and judge it."""
+        """Record one attempt and judge it; what the target does not speak is not tried."""
         from conformance.judge import judge
         from conformance.known import weigh
 
+        blank = self.without_recording(item, "", Verdict.UNSUPPORTED)
+        if not item.target.can_speak(item.cell.speaks):
+            return blank
         key = _key(item, rerun)
         path = self._path(key)
         started = time.monotonic()
         recording = self._record(key, path)
         self._tokens += tokens_used(recording)
         judgement = judge(item.cell, recording, item.target)
-        footer = recording.footer
-        result = AttemptResult(
-            scenario=item.cell.scenario,
-            flow=item.cell.flow,
-            cell=item.cell.values,
-            attempt=item.attempt,
-            target=item.target.name,
-            seed=recording.header.seed,
+        result = replace(
+            blank,
             verdict=judgement.verdict,
             checks=judgement.checks,
             duration_s=to_seconds(recording.end),
             wall_s=round(time.monotonic() - started, 6),
             recording=path.relative_to(self._folder_path).as_posix(),
             rerun=rerun,
-            nodeid=item.nodeid,
-            title=item.cell.title,
-            message=(footer.message or "") if footer is not None else "",
+            message=(recording.footer.message or "") if recording.footer is not None else "",
             observed=judgement.observed,
         )
         return result if self.options.fault is not None else weigh(self._known(), result)
@@ -212,8 +207,8 @@ class Run:
             return None
         return f"--budget-tokens {budget}: {self._tokens} tokens were used; attempts not run by then were left out"
 
-    def without_recording(self, item: AttemptItem, reason: str) -> AttemptResult:
-        """Return the result of an attempt that was cut off before it could be judged."""
+    def without_recording(self, item: AttemptItem, reason: str, verdict: Verdict = Verdict.ERROR) -> AttemptResult:
+        """Return the result of an attempt that was not recorded, or cut off before it could be judged."""
         return AttemptResult(
             scenario=item.cell.scenario,
             flow=item.cell.flow,
@@ -221,7 +216,7 @@ class Run:
             attempt=item.attempt,
             target=item.target.name,
             seed=attempt_seed(self.options.seed, item.cell, item.attempt),
-            verdict=Verdict.ERROR,
+            verdict=verdict,
             checks=(),
             duration_s=0.0,
             wall_s=0.0,

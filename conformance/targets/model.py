@@ -42,3 +42,7 @@ class Target:
     def is_external(self) -> bool:
         """True when the subject is not in our process, so that only the real clock fits it."""
         return self.url is not None or self.command is not None
+
+    def can_speak(self, protocol: Speaks) -> bool:
+        """True when the target speaks a scenario's protocol; in process the mock itself answers Realtime clients."""
+        return not self.is_external or protocol in self.speaks
