@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -17,6 +18,7 @@ from conformance.wire.audio import AudioFormat, realtime_format, voice_agent_for
 from conformance.wire.durations import SECOND, Micros
 from conformance.wire.folding import AUDIO_FIELDS, AudioStream, KeepAudio, fold_binary, fold_event, fold_unreadable
 from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.unread import UnreadSink
 
 SCHEMA: Final = 1
 _SECRET: Final = re.compile(
@@ -28,7 +30,6 @@ _SECRET: Final = re.compile(
 )
 
 
-_TYPE_FIRST: Final = b'{"type":"'
 _READ: Final = frozenset({*AUDIO_FIELDS, "Settings", "session.created", "session.updated"})
 """Events that a recorder reads: audio is folded, declared formats are noted."""
 
@@ -145,7 +146,8 @@ class Recorder:
 
     def leg(self, leg: Leg) -> Sink:
         """Return the sink of a leg."""
-        return _LegSink(self._record, leg, prefers_bytes=self._only_writes)
+        record = partial(self._record, leg)
+        return UnreadSink(leg, _READ, self.listeners, record, self._write_unread) if self._only_writes else record
 
     def finish(self, footer: Footer) -> Recording:
         """Write the footer and return the recording."""
@@ -166,13 +168,8 @@ class Recorder:
         direction: Direction,
         kind: Kind,
         body: str | bytes | Mapping[str, Any],
-        scripted: str | None,
+        scripted: str | None = None,
     ) -> None:
-        if isinstance(body, bytes) and kind is Kind.TEXT and self._only_writes and not self.listeners:
-            plain = _plain_type(body)
-            if plain is not None:
-                self._write_as_it_is(leg, conn, direction, plain, body, scripted)
-                return
         type_, data = self._read(leg, conn, direction, kind, body)
         frame = Frame(self._count, self._now(), leg, conn, direction, kind, type_, data, scripted)
         self._count += 1
@@ -183,18 +180,13 @@ class Recorder:
         for listener in self.listeners:
             listener(frame)
 
-    def _write_as_it_is(
-        self, leg: Leg, conn: int, direction: Direction, type_: str, body: bytes, scripted: str | None
-    ) -> None:
-        """Write an event's line around its own bytes: at thousands of deltas a second, encoding twice is what costs."""
-        head = (
-            f'{{"seq":{self._count},"t":{self._now() / SECOND!r},"leg":"{leg.value}","conn":{conn},'
-            f'"dir":"{direction.value}","kind":"text","type":"{type_}","data":'
-        )
+    def _write_unread(self, middle: str, body: bytes, scripted: str | None) -> None:
+        """Write an event's line around its own bytes; ``middle`` is what stands between the time and them."""
+        head = f'{{"seq":{self._count},"t":{self._now() / SECOND!r}{middle}'.encode()
         tail = b"}\n" if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
         self._count += 1
         if self._stream is not None:
-            self._stream.write(self._scrub(scrub(head.encode() + body + tail)))
+            self._stream.write(self._scrub(scrub(head + body + tail)))
 
     def _read(
         self, leg: Leg, conn: int, direction: Direction, kind: Kind, body: str | bytes | Mapping[str, Any]
@@ -248,36 +240,6 @@ class Recorder:
         for secret in self._secrets:
             line = line.replace(secret, b"[secret]")
         return line
-
-
-class _LegSink:
-    """The sink of one leg of a recorder."""
-
-    __slots__ = ("_leg", "_record", "prefers_bytes")
-
-    def __init__(self, record: Callable[..., None], leg: Leg, *, prefers_bytes: bool) -> None:
-        self._record = record
-        self._leg = leg
-        self.prefers_bytes = prefers_bytes
-
-    def __call__(
-        self,
-        conn: int,
-        direction: Direction,
-        kind: Kind,
-        body: str | bytes | Mapping[str, Any],
-        scripted: str | None = None,
-    ) -> None:
-        """Record one frame."""
-        self._record(self._leg, conn, direction, kind, body, scripted)
-
-
-def _plain_type(body: bytes) -> str | None:
-    """Return the type of an encoded event that can be recorded unread: it leads, and nothing in it is folded or noted."""
-    if not body.startswith(_TYPE_FIRST):
-        return None
-    type_ = body[len(_TYPE_FIRST) : body.index(b'"', len(_TYPE_FIRST))].decode()
-    return None if type_ in _READ or "\\" in type_ else type_
 
 
 def scrub(line: bytes) -> bytes:
