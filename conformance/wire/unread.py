@@ -14,7 +14,7 @@ _MOST_TYPES: Final = 1_000
 class UnreadSink:
     """The sink of one leg for a recorder that only writes: passes on the bytes of events that need not be read.
 
-    ``read`` names the types that must be, because something in them is folded or noted; ``record`` takes those and every other
+    ``read`` names the types that must be, since something in them is folded or noted; ``record`` takes those and every other
     frame, and all of them while somebody listens.
     """
 
