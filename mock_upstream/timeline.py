@@ -103,10 +103,16 @@ def over(state: State, response: Response) -> None:
     if state.active is response:
         state.active = None
     state.out_of_band.pop(response.id, None)
-    if state.vad is not None and response.in_conversation:
+    if response.in_conversation and state.idle_timeout_ms is not None:
         played = sum(output.played for output in response.outputs)
         playback_end = (response.heard_from + played) if response.heard_from is not None else state.now
-        state.vad.start_idle_clock(state.buffer.total + max(0, playback_end - state.now))
+        state.agenda.after(max(0, playback_end - state.now), partial(_played, state, state.turn))
+
+
+def _played(state: State, turn: int) -> None:
+    """The client has played the response by now; unless another began, the idle clock starts at what it has sent by now."""
+    if state.vad is not None and state.turn == turn:
+        state.vad.start_idle_clock(state.buffer.total)
 
 
 def rate_limits(state: State, response: Response, after: Micros = RATE_LIMITS) -> Step:

@@ -13,6 +13,7 @@ from mock_upstream.session import Session
 
 USER = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello there"}]}
 ITEM = {"type": "conversation.item.create", "item": USER}
+COMMIT = {"type": "input_audio_buffer.commit"}
 RESPOND = {"type": "response.create"}
 WEATHER = {
     "type": "function",

@@ -8,10 +8,9 @@ import pytest
 from conformance.wire.durations import SECOND
 from conformance.wire.script import FAULTS, Fault
 from mock_upstream.actions import Abort, HalfOpen, NoPong, Send
-from mock_upstream.tests.driving import ITEM, RESPOND, VAD_OFF, Client, rule, update
+from mock_upstream.tests.driving import COMMIT, ITEM, RESPOND, VAD_OFF, Client, rule, update
 
 APPEND = {"type": "input_audio_buffer.append", "audio": "AAAA" * 1600}
-COMMIT = {"type": "input_audio_buffer.commit"}
 IDLE_30 = update(audio={"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 30_000}}})
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mock_upstream.errors import PARSER_EVENTS
-from mock_upstream.tests.driving import ITEM, RESPOND, VAD_OFF, Client, update
-from mock_upstream.tests.wrong_requests import COMMIT, STATELESS
+from mock_upstream.tests.driving import COMMIT, ITEM, RESPOND, VAD_OFF, Client, update
+from mock_upstream.tests.wrong_requests import STATELESS
 
 SILENCE = b64encode(bytes(2400)).decode()  # 50 ms
 

@@ -6,11 +6,10 @@ import pytest
 
 from conformance.wire.audio import PCM_24K
 from mock_upstream import voice
-from mock_upstream.tests.driving import Client, update
+from mock_upstream.tests.driving import COMMIT, Client, update
 
 NAME = "conversation.item.input_audio_transcription"
 SPEECH = voice.speak("Hello, can you hear me?", PCM_24K)
-COMMIT = {"type": "input_audio_buffer.commit"}
 
 
 def transcribing(model: str, *, include: list[str] | None = None, **settings: Any) -> Client:

@@ -3,9 +3,7 @@
 from base64 import b64encode
 from typing import Any
 
-from mock_upstream.tests.driving import ITEM, USER, update
-
-COMMIT = {"type": "input_audio_buffer.commit"}
+from mock_upstream.tests.driving import COMMIT, ITEM, USER, update
 
 
 def vad(**fields: Any) -> dict[str, Any]:
