@@ -6,7 +6,7 @@ that was cut off half-way loads with ``footer`` None and without its broken last
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,9 @@ import orjson
 
 from conformance.wire.audio import AudioFormat, realtime_format, voice_agent_format
 from conformance.wire.durations import SECOND, Micros
-from conformance.wire.folding import AUDIO_FIELDS, AudioStream, KeepAudio, fold_binary, fold_event, fold_unreadable
+from conformance.wire.folding import AudioStream, KeepAudio, fold_binary, fold_event, fold_unreadable
 from conformance.wire.frames import Direction, Frame, Kind, Leg
-from conformance.wire.unread import UnreadSink
+from conformance.wire.unread import READ, UnreadSink
 
 SCHEMA: Final = 1
 _SECRET: Final = re.compile(
@@ -28,10 +28,6 @@ _SECRET: Final = re.compile(
          [A-Za-z0-9_*-]{8,}""",
     re.VERBOSE,
 )
-
-
-_READ: Final = frozenset({*AUDIO_FIELDS, "Settings", "session.created", "session.updated"})
-"""Events that a recorder reads: audio is folded, declared formats are noted."""
 
 
 class Outcome(StrEnum):
@@ -147,7 +143,7 @@ class Recorder:
     def leg(self, leg: Leg) -> Sink:
         """Return the sink of a leg."""
         record = partial(self._record, leg)
-        return UnreadSink(leg, _READ, self.listeners, record, self._write_unread) if self._only_writes else record
+        return UnreadSink(leg, self.listeners, record, self._write_unread) if self._only_writes else record
 
     def finish(self, footer: Footer) -> Recording:
         """Write the footer and return the recording."""
@@ -221,7 +217,7 @@ class Recorder:
         return self._audio[key]
 
     def _note_formats(self, leg: Leg, conn: int, event: Mapping[str, Any]) -> None:
-        if event.get("type") not in _READ:
+        if event.get("type") not in READ:
             return
         match event:
             case {"type": "Settings", "audio": {**audio}}:
@@ -256,7 +252,8 @@ def session_format(session: Mapping[Any, Any], side: str) -> Any:
 
 def header_line(header: Header) -> bytes:
     """Write the first line."""
-    return orjson.dumps({"recording": SCHEMA, **asdict(header)}, option=orjson.OPT_APPEND_NEWLINE)
+    line = {"recording": SCHEMA, **{name: getattr(header, name) for name in Header.__slots__}}
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def frame_line(frame: Frame) -> bytes:
@@ -278,7 +275,7 @@ def frame_line(frame: Frame) -> bytes:
 
 def footer_line(footer: Footer) -> bytes:
     """Write the last line."""
-    line = {"end": footer.t / SECOND, **{k: v for k, v in asdict(footer).items() if k != "t"}}
+    line = {"end": footer.t / SECOND, **{name: getattr(footer, name) for name in Footer.__slots__ if name != "t"}}
     return scrub(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
