@@ -21,7 +21,7 @@ from conformance.targets.model import Target, Upstream
 from conformance.verdicts import Blame, CheckKind, CheckResult, Level, Verdict, worst
 from conformance.wire import recording as wire
 from conformance.wire.durations import Micros, format_duration
-from conformance.wire.frames import Frame
+from conformance.wire.frames import Frame, Leg
 from conformance.wire.index import Index
 from conformance.wire.patterns import pattern_type
 
@@ -66,10 +66,11 @@ class Attempt:
     def __init__(self, cell: Cell, recording: wire.Recording, target: Target) -> None:
         """Index the recording."""
         self.cell = cell
-        self.index = Index(recording)
+        self._subject = has_subject(cell, target)
+        one_leg = not self._subject and all(frame.leg is Leg.CLIENT for frame in recording.frames)
+        self.index = Index(recording, one_leg=one_leg)
         self.instants = Instants(cell, self.index)
         self._is_real_api = target.upstream is Upstream.REAL
-        self._subject = has_subject(cell, target)
         self._evidence = Evidence(self.index, own_script(cell, recording), self._subject)
         self._late = self.index.marks("lateness") if recording.header.clock == "real" else []
         self._lateness = self._worst_lateness(recording)
@@ -129,7 +130,7 @@ class Attempt:
         if check.within is None:
             return None
         for mark in self._late:
-            late = int(mark.data.get("us", 0))
+            late = _lateness(mark)
             if late > check.within and mark.t - late <= outcome.deadline:
                 return f"the client itself sent {format_duration(late)} late"
         return None
@@ -137,7 +138,7 @@ class Attempt:
     def _worst_lateness(self, recording: wire.Recording) -> Micros:
         if recording.header.clock != "real" or recording.footer is None:
             return 0
-        return max([recording.footer.lateness, *(int(mark.data.get("us", 0)) for mark in self._late)])
+        return max([recording.footer.lateness, *map(_lateness, self._late)])
 
     def _no_connection(self, mark: Frame) -> CheckResult:
         reason = mark.data.get("message") or f"HTTP {mark.data.get('status')}"
@@ -195,6 +196,11 @@ def _cause(outcome: Outcome) -> str:
     if error is None:
         return outcome.frame.type or str(outcome.frame.kind)
     return _IDS.sub(r"\1_…", error)
+
+
+def _lateness(mark: Frame) -> Micros:
+    late = mark.data.get("us")
+    return late if isinstance(late, int) else 0
 
 
 def _name(mark: Frame) -> str:

@@ -81,15 +81,14 @@ class _View:
     def expect(self) -> Outcome:
         check, window = self.check, self.window
         inside = [frame for frame in self.frames if window.holds(frame, self.lateness)]
-        is_unwatched = unwatched(check, window, self.watched)
         if _counts(check.count, len(inside)):
-            return self._unwatched() if check.count is not None and is_unwatched else Outcome(Held.YES)
+            return Outcome(Held.YES)
         wanted = f"expected {count_words(check)}{pattern_words(self.pattern)}{window_words(check)}"
         limit = _most(check.count)
         if limit is not None and len(inside) > limit:
             extra = inside[limit]
             return self._broken(f"{wanted}; {len(inside)} came, the first too many {self._when(extra)}", extra, len(inside))
-        if is_unwatched and not _is_finished(self.index):
+        if unwatched(check, window, self.watched) and not _is_finished(self.index):
             return self._unwatched()
         return self._broken(f"{wanted}; {self._shortfall(inside)}", None, len(inside))
 

@@ -36,8 +36,12 @@ def _words(pattern: Pattern, frame: Frame) -> Mapping[str, Any]:
 class Index:
     """The frames of a recording, by leg and type, and its marks by name. Built once for all checks of an attempt."""
 
-    def __init__(self, recording: Recording) -> None:
-        """Sort the frames; every list keeps the order of the recording."""
+    def __init__(self, recording: Recording, *, one_leg: bool = False) -> None:
+        """Sort the frames; every list keeps the order of the recording.
+
+        ``one_leg`` says that the client talks to the upstream itself and only the client leg was recorded: then both legs
+        are that one.
+        """
         self.recording = recording
         self.frames = recording.frames
         self._types: dict[Leg, dict[str, list[Frame]]] = {Leg.CLIENT: {}, Leg.UPSTREAM: {}}
@@ -50,6 +54,9 @@ class Index:
                 self._marks.setdefault(frame.type, []).append(frame)
             else:
                 self._words.setdefault((frame.leg, frame.kind), []).append(frame)
+        if one_leg:
+            self._types[Leg.UPSTREAM] = self._types[Leg.CLIENT]
+            self._words.update({(Leg.UPSTREAM, kind): frames for (_, kind), frames in list(self._words.items())})
         self._end = recording.end
 
     @property

@@ -312,6 +312,20 @@ def rule_of(kind: RuleKind, *findings: Finding, id_: str = "XX-TEST", level: Lev
 FOUND = Finding("error", "a server_error", 5_011_000, event=8)
 
 
+def test_a_server_that_is_driven_directly_has_one_leg() -> None:
+    server = Target(url="ws://127.0.0.1:9", speaks=frozenset(Speaks))
+    direct = """
+        0.001 client   up   response.create {}
+        0.100 client   down response.created {}
+        1.000 client   down response.done {}
+        2.000 client   up   close 1000
+    """
+    done = expect("x", "upstream", "response.done", after="upstream:response.created", within="2s")
+    assert result_of(done, direct, target=server, speaks=Speaks.REALTIME).verdict is Verdict.PASS
+    gateway = replace(server, mock_port=9)
+    assert result_of(done, direct, target=gateway, speaks=Speaks.REALTIME).verdict is Verdict.BLOCKED
+
+
 def test_a_rules_findings_are_results_one_per_cause() -> None:
     rules = rule_of(RuleKind.API, FOUND, replace(FOUND, cause="other", level=Level.SHOULD))
     judgement = judge(cell(), parse_timeline(IDLE), TARGET, rules=rules)

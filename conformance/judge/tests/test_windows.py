@@ -165,6 +165,18 @@ def test_nothing_more_can_come_once_the_other_side_has_closed() -> None:
     assert verdict(forbid("x", "client", "Error", within="12s"), closed) is Verdict.PASS
 
 
+def test_a_neighbour_that_stays_open_is_watched_to_the_end() -> None:
+    two = """
+        0.000 client   up   open {}
+        0.000 client#1 up   open {}
+        0.001 client   up   Settings {}
+        5.000 client#1 down close 1011
+        8.000 end
+    """
+    assert verdict(forbid("x", "client", "Error", within="12s"), two) is Verdict.NOT_OBSERVED
+    assert verdict(forbid("x", "client", "Error", within="7s"), two) is Verdict.PASS
+
+
 def test_a_level_weighs_what_a_broken_check_comes_to() -> None:
     check = {"id_": "x", "leg": "upstream", "pattern": "response.create"}
     assert verdict(forbid(**check, level="must"), TURNS) is Verdict.FAIL
