@@ -73,7 +73,7 @@ class _Filler:
         for index, each in enumerate(value):
             one = self.fill(each, (*path, len(filled)), (*source, index))
             if isinstance(one, list) and isinstance(each, str) and _holds_parts(path):
-                for part in one:
+                for part in _flat(one):
                     self.filled.origin[*path, len(filled)] = (*source, index)
                     filled.append(part)
             else:
@@ -99,7 +99,11 @@ def _spliced(value: Any, path: Path) -> Any:
     parts = [_spliced(each, (*path, index)) for index, each in enumerate(value)]
     if not _holds_parts(path):
         return parts
-    return [part for each in parts for part in (each if isinstance(each, list) else [each])]
+    return _flat(parts)
+
+
+def _flat(parts: list[Any]) -> list[Any]:
+    return [part for each in parts for part in (_flat(each) if isinstance(each, list) else [each])]
 
 
 def _holds_parts(path: Path) -> bool:
