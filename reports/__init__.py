@@ -62,3 +62,12 @@ def write_history(folder: Path, page: Path) -> str:
     from .writers import write_history_page
 
     return write_history_page(folder, page)
+
+
+def fidelity(run: "Run") -> tuple[str, ...]:
+    """Return lines that compare the mock with the real upstream, cell by cell, in a run that drove both."""
+    from .fidelity import describe
+    from .fidelity import fidelity as compare_sides
+    from .library import Library
+
+    return tuple(describe(compare_sides(run.results.attempts, Library(run.path))))
