@@ -1,11 +1,8 @@
 """One connection of the client leg: what goes over it is recorded as it goes."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
 
 import orjson
 from websockets.asyncio.client import ClientConnection
@@ -16,10 +13,7 @@ from websockets.protocol import State
 from conformance.client.python_steps import Message
 from conformance.wire.frames import Direction, Kind
 from conformance.wire.recording import Sink
-from mock_upstream.tapped import describe_request
-
-ABNORMAL: Final = 1006
-"""The close code that stands for a connection which ended without a closing handshake (RFC 6455 §7.1.5)."""
+from mock_upstream.tapped import ABNORMAL, abort, describe_request
 
 
 class Line:
@@ -69,11 +63,7 @@ class Line:
     def abort(self) -> None:
         """Cut the connection off without a closing handshake; over TCP by a reset."""
         self._record_close(Direction.UP, ABNORMAL, "")
-        transport = self._socket.transport
-        raw = transport.get_extra_info("socket")
-        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
+        abort(self._socket)
 
     async def wait_closed(self) -> None:
         """Return once the connection is closed and everything it carried is recorded."""

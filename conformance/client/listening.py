@@ -91,6 +91,6 @@ def anchored(anchor: Anchor) -> Wanted:
     def wanted(frame: Frame) -> bool:
         if frame.kind is not Kind.MARK or frame.type != "step" or frame.data["id"] != step:
             return False
-        return frame.data["edge"] == (end or "start") or frame.data["verb"] != "audio"
+        return bool(frame.data["edge"] == (end or "start") or frame.data["verb"] != "audio")
 
     return wanted

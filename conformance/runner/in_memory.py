@@ -20,12 +20,13 @@ from conformance.client import Dial
 from conformance.reference_proxy.server import Session as ProxySession
 from conformance.reference_proxy.translator import Translator
 from conformance.runner.attempt import Attempt
-from conformance.runner.in_process import MODEL
+from conformance.runner.in_process import AUTHORIZATION, MODEL, with_headers
 from conformance.runner.memory import Ended, MemoryConnection, Message, pair
 from conformance.scenario.model import Connect, Speaks
 from conformance.wire.durations import SECOND
 from conformance.wire.frames import Direction, Kind
 from mock_upstream.actions import Setup
+from mock_upstream.auth import public_query, shown_key, without_secrets
 from mock_upstream.connection import Connection, Ending
 from mock_upstream.handshakes import handshake_fault
 from mock_upstream.live import Live
@@ -51,7 +52,7 @@ class InMemory:
         failures: list[Exception] = []
 
         async def to_mock(connect: Connect = Connect()) -> ClientConnection:  # noqa: B008  # frozen
-            return cast("ClientConnection", await _dial_mock(attempt, {"model": MODEL, **connect.query}, failures))
+            return cast("ClientConnection", await _dial_mock(attempt, connect, failures))
 
         async def to_proxy(connect: Connect) -> ClientConnection:
             client, server = pair(_path("/", connect.query))
@@ -67,14 +68,16 @@ class InMemory:
             raise ExceptionGroup("the mock itself failed; please report it", failures)
 
 
-async def _dial_mock(attempt: Attempt, query: Mapping[str, str], failures: list[Exception]) -> MemoryConnection:
+async def _dial_mock(attempt: Attempt, connect: Connect, failures: list[Exception]) -> MemoryConnection:
     """Open a session of the mock.
 
     Raises:
         InvalidStatus: the script or the fault refuses the handshake.
     """
+    query = {"model": MODEL, **connect.query}
+    headers = {name.lower(): value for name, value in with_headers(AUTHORIZATION, connect.headers).items()}
     assignment = attempt.assign()
-    opening = {"path": PATH, "query": dict(query), "subprotocol": None}
+    opening = {"path": PATH, "query": public_query(query), "subprotocol": None}
     fault, scripted = handshake_fault(assignment)
     if fault is not None and fault.status is not None:
         attempt.upstream_sink(assignment.conn, Direction.UP, Kind.OPEN, {**opening, "status": fault.status}, scripted)
@@ -84,6 +87,7 @@ async def _dial_mock(attempt: Attempt, query: Mapping[str, str], failures: list[
         await asyncio.sleep(fault.delay / SECOND)
     attempt.upstream_sink(assignment.conn, Direction.UP, Kind.OPEN, opening, scripted)
     client = MemoryConnection(_path(PATH, query))
+    key = shown_key(headers, ())
     setup = Setup(
         script=assignment.script,
         seed=assignment.seed,
@@ -92,7 +96,9 @@ async def _dial_mock(attempt: Attempt, query: Mapping[str, str], failures: list[
         model=query.get("model"),
         intent=query.get("intent"),
         query=query,
-        key="any-key-will-do",
+        headers=without_secrets(headers),
+        key=key,
+        valid_key=key is not None,
         fault=assignment.fault,
     )
     _MockEnd(client).serve(setup, attempt, failures)

@@ -20,7 +20,7 @@ from conformance.scenario.model import Connect, Speaks
 from mock_upstream.server import PATH, MockUpstream
 
 MODEL: Final = "gpt-realtime"
-_KEY: Final = "Bearer any-key-will-do"
+AUTHORIZATION: Final = {"Authorization": "Bearer any-key-will-do"}
 
 
 class InProcess:
@@ -40,7 +40,7 @@ class InProcess:
 
             async def to_mock(connect: Connect = Connect()) -> ClientConnection:  # noqa: B008  # frozen
                 query = urlencode({"model": MODEL, **connect.query})
-                return await open_unix(upstream, f"{PATH}?{query}", {"Authorization": _KEY, **connect.headers})
+                return await open_unix(upstream, f"{PATH}?{query}", with_headers(AUTHORIZATION, connect.headers))
 
             async def to_proxy(connect: Connect) -> ClientConnection:
                 return await open_unix(agent, f"/?{urlencode(connect.query)}".rstrip("?"), connect.headers)
@@ -51,6 +51,12 @@ class InProcess:
                     return
                 async with ReferenceProxy(to_mock, translator=self._translator, unix_path=agent):
                     yield to_proxy
+
+
+def with_headers(own: Mapping[str, str], scenarios: Mapping[str, str]) -> dict[str, str]:
+    """Return the request headers: a scenario's replace ours of the same name, in whatever case they are written."""
+    named = {name.lower() for name in scenarios}
+    return {**{name: value for name, value in own.items() if name.lower() not in named}, **scenarios}
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from conformance.reference_proxy.server import ReferenceProxy
 from conformance.reference_proxy.translator import Translator
 from conformance.runner.attempt import Attempt
 from conformance.runner.failures import HarnessError, explain
-from conformance.runner.in_process import open_unix, socket_folder
+from conformance.runner.in_process import open_unix, socket_folder, with_headers
 from conformance.scenario.model import Connect, Speaks
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from mock_upstream.tapped import Tapped
@@ -73,7 +73,7 @@ class Real:
         try:
             return await connect(
                 urlunsplit(parts._replace(query=urlencode(query))),
-                additional_headers={**self._api.headers, **step.headers},
+                additional_headers=with_headers(self._api.headers, step.headers),
                 compression=None,
                 max_size=None,
             )

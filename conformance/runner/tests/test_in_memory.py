@@ -12,12 +12,15 @@ from conformance.clock import run
 from conformance.runner import AttemptPlan, InMemory, record
 from conformance.runner.memory import pair
 from conformance.runner.tests.fakes import cell_of
-from conformance.runner.tests.test_in_process import CLOSE, CONNECT, FIRM_AUDIO, READY, TEXT, settings, wait
-from conformance.scenario.model import Close, Hold, Send, Speaks, Step
+from conformance.runner.tests.test_in_process import CLOSE, CONNECT, FIRM_AUDIO, READY, TEXT, settings, timeouts, wait
+from conformance.scenario.model import Close, Connect, Hold, Send, Speaks, Step
 from conformance.wire.durations import SECOND
+from conformance.wire.frames import Kind
 from conformance.wire.recording import Outcome, Recording, dump
 from conformance.wire.script import Fault
 
+BETA = (Connect(headers={"openai-beta": "realtime=v1"}, query={"token": "t"}), wait("error"))
+NO_KEY = (Connect(headers={"authorization": ""}), wait("error"))
 REALTIME = (CONNECT, wait("session.created"), Send(message={"type": "nonsense"}), wait("error"), CLOSE)
 
 
@@ -31,13 +34,15 @@ def seen(recording: Recording) -> Counter[tuple[object, ...]]:
         (TEXT, Speaks.VOICE_AGENT, None),
         (FIRM_AUDIO, Speaks.VOICE_AGENT, None),
         (REALTIME, Speaks.REALTIME, None),
+        (BETA, Speaks.REALTIME, None),
+        (NO_KEY, Speaks.REALTIME, None),
         ((*READY, CLOSE, *READY, CLOSE), Speaks.VOICE_AGENT, None),
-        ((*READY, Hold(duration=12 * SECOND), CLOSE), Speaks.VOICE_AGENT, Fault("idle-error-close")),
+        ((*READY, Hold(duration=12 * SECOND)), Speaks.VOICE_AGENT, Fault("idle-error-close")),
         ((CONNECT, settings(), wait("Error")), Speaks.VOICE_AGENT, Fault("refuse-401")),
         ((*READY, CLOSE), Speaks.VOICE_AGENT, Fault("slow-accept")),
         ((*READY, Close(abort=True)), Speaks.VOICE_AGENT, None),
     ],
-    ids=["text", "firm-audio", "realtime", "reconnect", "closed", "refused", "slow", "abort"],
+    ids=["text", "firm-audio", "realtime", "beta", "no-key", "reconnect", "closed", "refused", "slow", "abort"],
 )
 def test_the_same_frames_cross_both_legs_at_the_same_times(
     steps: tuple[Step, ...], speaks: Speaks, fault: Fault | None
@@ -45,6 +50,11 @@ def test_the_same_frames_cross_both_legs_at_the_same_times(
     plan = AttemptPlan(cell=cell_of(*steps, speaks=speaks), fault=fault)
     over_sockets, in_memory = record(plan), record(plan, subject=InMemory())
     assert seen(in_memory) == seen(over_sockets)
+    openings = [
+        [frame.data for frame in recording.frames if frame.kind is Kind.OPEN] for recording in (in_memory, over_sockets)
+    ]
+    assert openings[0] == openings[1]
+    assert not timeouts(in_memory)
     assert in_memory.footer == over_sockets.footer
     assert in_memory.footer is not None
     assert in_memory.footer.outcome is Outcome.FINISHED
