@@ -1,7 +1,7 @@
 """A pytest fixture for other people's tests: ``mock_upstream``, a running server that remembers what crossed it.
 
     async def test_my_client(mock_upstream):
-        mock_upstream.script = Script(settings={"reply": "Good morning."})
+        mock_upstream.script = Script(settings={"transcript": ["Good morning."]})
         await my_client(mock_upstream.url)
         assert mock_upstream.received("response.create")
 
