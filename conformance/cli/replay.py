@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from conformance.cassette import load_cassette
 from conformance.cli.serving import Desk, give_up, make_folder, read_listen, serve_until_stopped
+from conformance.scenario.mistakes import ScenarioError
 from conformance.wire import recording as wire
 from conformance.wire.script import ReplaySource, Script
 from mock_upstream.assignment import Assignment, Handshake
@@ -16,7 +18,7 @@ from mock_upstream.server import MockUpstream
 
 def command(
     recording: Annotated[
-        Path, typer.Argument(metavar="RECORDING", help="A recording, such as runs/latest/recordings/…/1.jsonl.")
+        Path, typer.Argument(metavar="RECORDING", help="A recording (runs/…/1.jsonl), or a cassette (YAML).")
     ],
     *,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the proxy connects.")] = "127.0.0.1:8767",
@@ -32,9 +34,10 @@ def command(
     Example: conformance replay runs/latest/recordings/greeting/idle/null/1.jsonl --listen 127.0.0.1:8767
     """
     try:
-        source = ReplaySource(wire.load(recording), strict=strict, audio_dir=audio)
+        loaded = load_cassette(recording) if recording.suffix in {".yaml", ".yml"} else wire.load(recording)
+        source = ReplaySource(loaded, strict=strict, audio_dir=audio)
         Replay(source.recording)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ScenarioError) as error:
         give_up("replay", str(error))
     host, port = read_listen("replay", listen)
     desk = Desk(record=make_folder("replay", "--record", record), log=log)
