@@ -14,9 +14,9 @@ class ToClient:
 
 @dataclass(frozen=True, slots=True)
 class ToUpstream:
-    """Send an event (JSON text) up."""
+    """Send an event (JSON text) up. Bytes would go up as a binary frame, which the API refuses: only broken proxies do so."""
 
-    event: Mapping[str, Any]
+    event: Mapping[str, Any] | bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ class Session:
             case ToClient(message):
                 await self._client.send(message if isinstance(message, bytes) else orjson.dumps(message).decode())
             case ToUpstream(event) if self._upstream is not None:
-                await self._upstream.send(orjson.dumps(event).decode())
+                await self._upstream.send(event if isinstance(event, bytes) else orjson.dumps(event).decode())
             case CloseClient(code, reason):
                 await self._client.close(code, reason)
             case CloseUpstream(code, reason) if self._upstream is not None:

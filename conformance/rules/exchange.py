@@ -258,7 +258,7 @@ class Exchange:
         if ga_name(frame.type) == "response.function_call_arguments.done":
             call = frame.data.get("call_id")
             if isinstance(call, str):
-                response.calls.setdefault(call, frame)
+                response.calls[call] = frame
         self._note_call(response, mapping(frame.data.get("item")), frame)
 
     def _note_call(self, response: Response, item: Mapping[str, Any], frame: Frame) -> None:

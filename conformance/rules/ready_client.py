@@ -11,6 +11,7 @@ from conformance.wire.frames import Direction, Frame, Kind
 _APPLIED: Final = 2 * SECOND
 _REFUSAL: Final = 10 * SECOND
 _SILENCE: Final = 30 * SECOND
+_REFUSED: Final = "the upstream refused session.update"
 
 
 @rule(
@@ -62,6 +63,9 @@ def ready(case: Case) -> Sequence[Finding] | None:
 def _judge(case: Case, conn: Conn, settings: Frame, links: list[Link]) -> list[Finding] | None:
     """Return what is wrong with a connection's way to readiness; None when nothing was due yet."""
     end = conn.horizon(case.recording.end)
+    hidden = [find(frame, f"{_REFUSED}, and the client was not told within 10s") for frame in _hidden(conn, links, end)]
+    if hidden:
+        return hidden
     updated = next((link.ready for link in links if link.ready is not None), None)
     if updated is not None:
         due = max(updated.t, settings.t) + _APPLIED
@@ -82,6 +86,16 @@ def _judge(case: Case, conn: Conn, settings: Frame, links: list[Link]) -> list[F
     return [find(frame, f"{what}, and the client saw neither Error nor close within 10s", cause=what)]
 
 
+def _hidden(conn: Conn, links: list[Link], end: Micros) -> Iterator[Frame]:
+    """Yield each refusal of an update that the client was not shown in time."""
+    for link in links:
+        for update in link.exchange.updates:
+            if update.refused is not None and update.refused.t + _REFUSAL <= end:
+                seen = _refusal(conn, update.refused.seq)
+                if seen is None or seen.t > update.refused.t + _REFUSAL:
+                    yield update.refused
+
+
 def _failure(settings: Frame, links: list[Link]) -> tuple[int, Micros, str, Frame] | None:
     """Return where, when and why readiness failed: the upstream refused or ended, or Settings never went up."""
     if not links:
@@ -93,7 +107,7 @@ def _failure(settings: Frame, links: list[Link]) -> tuple[int, Micros, str, Fram
     updates = link.exchange.updates
     refused = [update.refused for update in updates if update.refused is not None]
     if updates and len(refused) == len(updates):
-        return refused[-1].seq, refused[-1].t, "the upstream refused session.update", refused[-1]
+        return refused[-1].seq, refused[-1].t, _REFUSED, refused[-1]
     if not updates and link.created is not None:
         return settings.seq, max(settings.t, link.created.t), "Settings led to no session.update", settings
     return None
@@ -133,6 +147,8 @@ def ready_timeout(case: Case) -> Sequence[Finding] | None:
 def _unanswered(case: Case) -> Iterator[tuple[Link, Frame]]:
     for link in view(case).links:
         updates = link.exchange.updates
-        silent = link.ready is None and link.upstream.closed is None and all(u.refused is None for u in updates)
+        closed = link.upstream.closed
+        ended = closed is not None and closed.dir is Direction.DOWN
+        silent = link.ready is None and not ended and all(update.refused is None for update in updates)
         if link.client is not None and updates and silent:
             yield link, updates[-1].frame

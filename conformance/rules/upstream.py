@@ -66,7 +66,7 @@ def created_first(case: Case) -> Sequence[Finding] | None:
             continue
         observed = observed or bool(down)
         if not down:
-            if conn.opened is not None and not conn.refused and conn.closed is None and conn.start + _OPENS <= link.horizon:
+            if conn.opened is not None and not conn.refused and conn.start + _OPENS <= link.horizon:
                 observed = True
                 findings.append(find(conn.opened, "no session.created within 10s", cause="session.created"))
             continue

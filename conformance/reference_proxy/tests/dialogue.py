@@ -141,7 +141,7 @@ class Dialogue:
             match action:
                 case ToClient(message):
                     self.down.append((self.now, message))
-                case ToUpstream(event):
+                case ToUpstream(event) if not isinstance(event, bytes):
                     self.up.append((self.now, event))
                 case CloseClient():
                     self.closed = action

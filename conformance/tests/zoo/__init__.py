@@ -1,0 +1,6 @@
+"""The zoo: reference proxies broken on purpose, one defect each, and the matrix that shows which rule catches which."""
+
+from conformance.tests.zoo import output, session, sound, turns
+from conformance.tests.zoo.animal import ZOO, Animal
+
+__all__ = ["ZOO", "Animal", "output", "session", "sound", "turns"]
