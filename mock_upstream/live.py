@@ -6,8 +6,8 @@ deadline, and a step is never earlier than the deadline that caused it, whatever
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from conformance.wire.durations import SECOND, Micros
 from conformance.wire.frames import Direction, Kind
@@ -106,14 +106,15 @@ class Live:
         self._connection.send(send.text, binary=send.binary)
         if self._sink is None:
             return
-        if send.binary:
-            self._sink(self._conn, Direction.DOWN, Kind.BINARY, send.text, send.scripted)
-        elif send.event is None:
-            self._sink(self._conn, Direction.DOWN, Kind.TEXT, send.text.decode("utf-8", "replace"), send.scripted)
+        body: str | bytes | Mapping[str, Any] | None
+        if send.binary or (self._prefers_bytes and send.is_readable):
+            body = send.text
+        elif send.is_readable:
+            body = send.event
         else:
-            self._sink(
-                self._conn, Direction.DOWN, Kind.TEXT, send.text if self._prefers_bytes else send.event, send.scripted
-            )
+            body = send.text.decode("utf-8", "replace")
+        kind = Kind.BINARY if send.binary else Kind.TEXT
+        self._sink(self._conn, Direction.DOWN, kind, body or b"", send.scripted)
 
     def _carry_out(self, action: Action) -> None:
         if self._over:

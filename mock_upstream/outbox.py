@@ -5,8 +5,7 @@ really sent, however late that is, and never if it is withheld.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -17,12 +16,14 @@ from mock_upstream.agenda import Agenda
 from mock_upstream.faults import as_micros, spoil
 from mock_upstream.scripting import Rules, param, scope_of
 
-_REORDER_AT_LATEST: Micros = SECOND
+Translate = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+"""Gives an event its form in the session's dialect; None where that has no such event."""
+
+_REORDER_AT_LATEST: Final[Micros] = SECOND
 """A reordered event goes out then at the latest, when no other comes to overtake it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """An event on its way out. ``exempt``: a script wrote it, in its final form; no rule looks at it again."""
 
     event: Mapping[str, Any]
@@ -34,9 +35,7 @@ class Outgoing:
 class Outbox:
     """Turns events into actions. The session sets the hooks: ``play`` a rule's reply, ``arm`` a fault, ``on_sent``."""
 
-    def __init__(
-        self, agenda: Agenda, rules: Rules, translate: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
-    ) -> None:
+    def __init__(self, agenda: Agenda, rules: Rules, translate: Translate | None) -> None:
         self.actions: list[Action] = []
         self.closed = False
         self.scripted: str | None = None
@@ -48,10 +47,25 @@ class Outbox:
         self.on_sent: list[Callable[[Mapping[str, Any]], None]] = []
         self._agenda = agenda
         self._rules = rules
-        self._translate = translate
+        self._translate = translate or _unchanged
+        self._translates = translate is not None
         self._stalled = False
         self._stalled_by: str | None = None
         self._overtaken: Outgoing | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody has a say in events or wants to know of them: they may go straight into ``actions``."""
+        return not (self.on_sent or self._rules.any or self._translates or self._stalled or self.closed)
+
+    def say(self, event: Mapping[str, Any], sent: Callable[[], None] | None = None) -> None:
+        """Let an event go out now, unless somebody has a say in it."""
+        if not self.is_plain:
+            self.emit(Outgoing(event, sent))
+            return
+        self.actions.append(Send(orjson.dumps(event), event))
+        if sent is not None:
+            sent()
 
     def emit(self, outgoing: Outgoing) -> None:
         """Let an event go out now, unless a rule has a say in it."""
@@ -64,10 +78,10 @@ class Outbox:
                 outgoing.sent()
             return
         if event is not outgoing.event or self.scripted is not None:
-            outgoing = replace(outgoing, event=event, scripted=self.scripted)
+            outgoing = outgoing._replace(event=event, scripted=self.scripted)
         rule = self._rules.match(event, from_server=True)
         if rule is not None:
-            self._obey(rule, replace(outgoing, scripted=rule.id or None))
+            self._obey(rule, outgoing._replace(scripted=rule.id or None))
         elif self.spoiling is not None:
             self.spoil(self.spoiling, outgoing)
         else:
@@ -78,7 +92,7 @@ class Outbox:
         if self.closed:
             return
         if self._stalled:
-            self.withhold(replace(outgoing, scripted=outgoing.scripted or self._stalled_by))
+            self.withhold(outgoing._replace(scripted=outgoing.scripted or self._stalled_by))
             return
         self._write(Send(orjson.dumps(outgoing.event), outgoing.event, outgoing.scripted), outgoing)
 
@@ -159,7 +173,7 @@ class Outbox:
                 self.stall(outgoing.scripted)
             case "duplicate":
                 self.send(outgoing)
-                self.send(replace(outgoing, sent=None))
+                self.send(outgoing._replace(sent=None))
             case "reorder":
                 self._flush_overtaken()
                 self._overtaken = outgoing
@@ -180,3 +194,7 @@ class Outbox:
             listener(outgoing.event)
         if self._overtaken is not None:
             self._flush_overtaken()
+
+
+def _unchanged(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    return event

@@ -22,8 +22,15 @@ class Rules:
         self.timed = [rule for rule in mine if rule.when is None and rule.at is not None]
         self.standing = [rule for rule in mine if rule.when is None and rule.at is None]
 
+    @property
+    def any(self) -> bool:
+        """Whether any rule that looks at events is left."""
+        return bool(self._live or self._standing)
+
     def match(self, event: Mapping[str, Any], *, from_server: bool = False) -> ScriptRule | None:
         """Return the rule that has a say in this event, and use it up by one; None for nearly every event."""
+        if not self.any:
+            return None
         return self._first(self._live, event) or (self._first(self._standing, event) if from_server else None)
 
     def add(self, rule: ScriptRule) -> None:

@@ -37,7 +37,7 @@ class State:
         self.ids = Ids(setup.seed, setup.conn, setup.epoch)
         self.agenda = Agenda()
         self.rules = Rules(setup.script.rules, setup.seed, setup.conn)
-        self.outbox = Outbox(self.agenda, self.rules, self._translate)
+        self.outbox = Outbox(self.agenda, self.rules, self._to_beta if self.beta else None)
         expires_at = setup.epoch + self.knobs.expiry // SECOND
         self.config: Mapping[str, Any] = initial(self.profile, self.new_id("sess"), expires_at)
         self.conversation = Conversation(self.new_id("conv"))
@@ -111,7 +111,7 @@ class State:
 
     def say(self, event: Mapping[str, Any], sent: Callable[[], None] | None = None) -> None:
         """Send an event now."""
-        self.outbox.emit(Outgoing(event, sent))
+        self.outbox.say(event, sent)
 
     def tell_scripted(self, event: Mapping[str, Any], scripted: str | None, sent: Callable[[], None] | None = None) -> None:
         """Send an event that a script wrote: no rule looks at it again."""
@@ -141,5 +141,5 @@ class State:
         self.vad = make_vad(detection, format_, at=self.buffer.total)
         self.speech_item = None
 
-    def _translate(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        return beta.outbound(event, self.knobs, self.config) if self.knobs.dialect == "beta" else event
+    def _to_beta(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return beta.outbound(event, self.knobs, self.config)

@@ -10,9 +10,13 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
+import orjson
+
 from conformance.wire.durations import MILLISECOND, Micros
 from mock_upstream import voice
+from mock_upstream.actions import Send
 from mock_upstream.errors import failure
+from mock_upstream.ids import BLOCK
 from mock_upstream.model import Call, Words, argument_pieces, decide, pieces
 from mock_upstream.responses import (
     CARRIER,
@@ -35,6 +39,8 @@ FIRST_DELTA: Final[Micros] = 6 * MILLISECOND
 BURST: Final[Micros] = 18 * MILLISECOND
 """Between bursts of deltas: the recordings show about six milliseconds a token."""
 PER_BURST: Final = 3
+PER_CHUNK: Final = 2
+"""Words beside each piece of sound."""
 FIRST_AUDIO: Final[Micros] = 110 * MILLISECOND
 CLOSING: Final[Micros] = 4 * MILLISECOND
 RATE_LIMITS: Final[Micros] = 30 * MILLISECOND
@@ -179,6 +185,29 @@ def delta(state: State, response: Response, output: Output, text: str) -> dict[s
     return _of_part(state, response, output, f"{CARRIER[output.kind]}.delta", **extra)
 
 
+def _burst(state: State, response: Response, output: Output, texts: list[str]) -> None:
+    """Send some deltas of the same instant: from a template, unless somebody has a say in them."""
+    if not state.outbox.is_plain:
+        for text in texts:
+            state.say(delta(state, response, output, text))
+        return
+    place = f'"output_index":{output.index},"content_index":0'
+    if output.kind is Kind.CALL:
+        place = f'"output_index":{output.index},"call_id":{_json(output.item.body["call_id"])}'
+    head = f'{{"type":"{CARRIER[output.kind]}.delta","event_id":"{state.ids.stem("event", state.now)}'
+    middle = f'","response_id":"{response.id}","item_id":"{output.item.id}",{place},"delta":'
+    output.said += "".join(texts)
+    digits, dumps, written = state.ids.digits, orjson.dumps, state.outbox.actions
+    for text in texts:
+        drawn = digits(BLOCK + -len(text) % BLOCK)
+        tail = f',"obfuscation":"{drawn[BLOCK:]}"}}'
+        written.append(Send(f"{head}{drawn[:BLOCK]}{middle}{dumps(text).decode()}{tail}".encode()))
+
+
+def _json(text: str) -> str:
+    return orjson.dumps(text).decode()
+
+
 def audio_delta(state: State, response: Response, output: Output, sound: bytes) -> dict[str, Any]:
     """Return the delta that carries this audio."""
     if response.heard_from is None:
@@ -244,10 +273,10 @@ def _say(state: State, response: Response, output: Output, texts: list[str]) -> 
     if output.kind is Kind.AUDIO:
         yield from _say_aloud(state, response, output, texts)
         return
-    gap = state.latency(BURST)
-    for number, text in enumerate(texts):
-        after = state.latency(FIRST_DELTA) if number == 0 else gap if number % PER_BURST == 0 else _NOTHING
-        yield Step(after, partial(delta, state, response, output, text))
+    after = state.latency(FIRST_DELTA)
+    for start in range(0, len(texts), PER_BURST):
+        yield Step(after, partial(_burst, state, response, output, texts[start : start + PER_BURST]))
+        after = state.latency(BURST)
 
 
 def _say_aloud(state: State, response: Response, output: Output, texts: list[str]) -> Iterator[Step]:
@@ -260,8 +289,7 @@ def _say_aloud(state: State, response: Response, output: Output, texts: list[str
         *range(max(format_.bytes_per_sample, format_.size(state.knobs.chunk_ms * 500)), len(sound), chunk),
         len(sound),
     ]
-    for number, text in enumerate(texts[:PER_BURST]):
-        yield Step(state.latency(FIRST_DELTA) if number == 0 else _NOTHING, partial(delta, state, response, output, text))
+    yield Step(state.latency(FIRST_DELTA), partial(_burst, state, response, output, texts[:PER_BURST]))
     rest = texts[PER_BURST:]
     pace = state.knobs.pace
     gap = state.latency(FIRST_AUDIO)
@@ -270,11 +298,11 @@ def _say_aloud(state: State, response: Response, output: Output, texts: list[str
             continue
         yield Step(gap, partial(audio_delta, state, response, output, sound[start:end]))
         gap = round(format_.duration(end - start) / pace) if pace else _NOTHING
-        for text in rest[:2]:
-            yield Step(_NOTHING, partial(delta, state, response, output, text))
-        rest = rest[2:]
-    for text in rest:
-        yield Step(_NOTHING, partial(delta, state, response, output, text))
+        if rest:
+            yield Step(_NOTHING, partial(_burst, state, response, output, rest[:PER_CHUNK]))
+        rest = rest[PER_CHUNK:]
+    if rest:
+        yield Step(_NOTHING, partial(_burst, state, response, output, rest))
 
 
 def _cut(plans: list[Words | Call], limit: int | str, *, by_script: bool) -> tuple[list[Words | Call], bool]:
