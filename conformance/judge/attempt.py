@@ -26,6 +26,7 @@ from conformance.wire.index import Index
 from conformance.wire.patterns import pattern_type
 
 _LOG_LINES: Final = 5
+_ACTIONS: Final = ("connect", "send", "audio", "close", "run")
 _IDS: Final = re.compile(r"\b(sess|conv|item|resp|event|call|rtc|req)_[A-Za-z0-9]+")
 
 
@@ -174,10 +175,28 @@ class Attempt:
         message = f"the client waited {format_duration(step.within)} for {pattern_words(pattern)}; none came"
         result = CheckResult(check.id, CheckKind.EXPECT, Verdict.FAIL, None, message, mark.t, mark.seq, cause="missing")
         arrivals = self.index.matching(step.leg, pattern)
+        missed = next((frame for frame in arrivals if self._last_action(mark) < frame.seq < mark.seq), None)
+        if missed is not None:
+            message += f" any more: one had come at {format_duration(missed.t)}, before this wait began"
+            result = replace(result, message=message)
+            # Across the legs that order is nobody's promise, so the script itself raced; on one leg it is the sender's.
+            if self._last_wait_leg(mark) not in (None, step.leg):
+                return replace(result, verdict=Verdict.ERROR, blame=Blame.HARNESS)
         if any(mark.t < frame.t <= mark.t + self._lateness for frame in arrivals):
             late = f"; but the harness itself was up to {format_duration(self._lateness)} late"
             return replace(result, verdict=Verdict.ERROR, blame=Blame.HARNESS, message=message + late)
         return replace(result, blame=self._evidence.of_missing(step.leg, pattern, mark.t - step.within, mark.t))
+
+    def _last_wait_leg(self, mark: Frame) -> Leg | None:
+        """Return the leg of the wait that matched last before a mark."""
+        waits = [step for step in self.index.marks("step") if step.seq < mark.seq and step.data.get("verb") == "wait"]
+        step = _step(self.cell, waits[-1]) if waits else None
+        return step.leg if isinstance(step, Wait) else None
+
+    def _last_action(self, mark: Frame) -> int:
+        """Return the place of the client's last own action before a mark: what came after it answers it."""
+        steps = self.index.marks("step")
+        return max((step.seq for step in steps if step.seq < mark.seq and step.data.get("verb") in _ACTIONS), default=-1)
 
 
 def _only(result: CheckResult) -> Judgement:

@@ -213,6 +213,36 @@ def test_a_wait_that_timed_out_fails_itself() -> None:
     assert result.message == "the client waited 5s for SettingsApplied; none came"
 
 
+def test_a_wait_for_what_came_before_it_began_is_the_scripts_own_race() -> None:
+    """Seen on the real clock: the upstream's response.done overtook the text that an earlier wait was for."""
+    racing = """
+        0.100 client   up   mark step {"index": 0, "id": null, "verb": "send", "edge": "start"}
+        0.700 upstream down response.done {}
+        0.800 client   down ConversationText {}
+        0.800 client   up   mark step {"index": 1, "id": null, "verb": "wait", "edge": "start", "event": 2}
+        5.800 client   up   mark wait-timeout {"index": 2, "id": null, "pattern": "response.done"}
+        6.000 end
+    """
+    waits = tuple(
+        Wait(leg=leg, pattern=pattern, within=5_000_000)
+        for leg, pattern in ((Leg.CLIENT, "ConversationText"), (Leg.UPSTREAM, "response.done"))
+    )
+    steps = (Send(message={"type": "InjectUserMessage"}), *waits)
+    result = result_of("wait:2", racing, steps=steps)
+    assert (result.verdict, result.blame) == (Verdict.ERROR, Blame.HARNESS)
+    earlier = racing.replace("0.700 upstream", "0.050 upstream").replace("0.100 client ", "0.060 client ")
+    lines = earlier.splitlines()
+    lines[1], lines[2] = lines[2], lines[1]
+    assert result_of("wait:2", "\n".join(lines), steps=steps).verdict is Verdict.FAIL
+    one_leg = racing.replace("upstream down response.done", "client   down AgentAudioDone")
+    waits = (waits[0], Wait(leg=Leg.CLIENT, pattern="AgentAudioDone", within=5_000_000))
+    result = result_of("wait:2", one_leg, steps=(steps[0], *waits))
+    assert (result.verdict, result.blame) == (Verdict.FAIL, Blame.PROXY)
+    assert result.message == (
+        "the client waited 5s for AgentAudioDone; none came any more: one had come at 700ms, before this wait began"
+    )
+
+
 def test_a_connection_that_could_not_be_made_fails_by_the_subject() -> None:
     failed = """
         0.001 client up mark connect-failed {"index": 0, "id": "in", "status": 502, "message": "HTTP 502"}
