@@ -61,18 +61,6 @@ class _Framing(ServerProtocol):
 
     answers_pings = True
 
-    def queue_whole(self, payload: bytes, *, binary: bool) -> None:
-        """Queue an unfragmented frame without copying it; RFC 6455 §5.2 for a server, which masks nothing."""
-        first = 0x82 if binary else 0x81
-        size = len(payload)
-        if size < 126:
-            header = bytes((first, size))
-        elif size < 65_536:
-            header = bytes((first, 126, size >> 8, size & 0xFF))
-        else:
-            header = struct.pack("!BBQ", first, 127, size)
-        self.writes += (header, payload)
-
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Choose ``realtime`` if it is offered: a browser offers it beside its key."""
         return next((name for name in subprotocols if name == "realtime"), None)
@@ -81,6 +69,20 @@ class _Framing(ServerProtocol):
         """Queue a frame, unless it is a pong that is not to be sent."""
         if self.answers_pings or frame.opcode is not Opcode.PONG:
             super().send_frame(frame)
+
+
+def _header(first: int, size: int) -> bytes:
+    """Return the header of an unfragmented frame of a server, which masks nothing (RFC 6455 §5.2)."""
+    if size < 126:
+        return bytes((first, size))
+    if size < 65_536:
+        return bytes((first, 126, size >> 8, size & 0xFF))
+    return struct.pack("!BBQ", first, 127, size)
+
+
+_SHORT: Final = 1_024
+_SHORT_TEXT: Final = tuple(_header(0x81, size) for size in range(_SHORT))
+"""The headers of short text frames, made beforehand: a delta's costs a look-up."""
 
 
 class Connection(asyncio.Protocol):
@@ -155,7 +157,19 @@ class Connection(asyncio.Protocol):
         if self._framing.extensions:
             (self._framing.send_binary if binary else self._framing.send_text)(payload)
         else:
-            self._framing.queue_whole(payload, binary=binary)
+            self._framing.writes += (_header(0x82 if binary else 0x81, len(payload)), payload)
+
+    def send_many(self, texts: Sequence[bytes]) -> None:
+        """Queue text frames."""
+        if self._framing.extensions or not self.is_open:
+            for text in texts:
+                self.send(text)
+            return
+        writes = self._framing.writes
+        for text in texts:
+            size = len(text)
+            writes.append(_SHORT_TEXT[size] if size < _SHORT else _header(0x81, size))
+            writes.append(text)
 
     def flush(self) -> None:
         """Write what is queued, in one write."""

@@ -58,6 +58,7 @@ class Live:
         self._now = now
         self._sink = sink
         self._prefers_bytes: bool = getattr(sink, "prefers_bytes", False)
+        self._many: Callable[[int, Direction, Sequence[bytes]], None] | None = getattr(sink, "many", None)
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -88,17 +89,34 @@ class Live:
     def _step(self, step: Callable[[Micros], Sequence[Action]], at: Micros | None = None) -> None:
         now = self._now()
         try:
-            for action in step(now if at is None else max(now, at)):
-                if type(action) is Send:
-                    self._send(action)
-                else:
-                    self._carry_out(action)
+            self._carry_out_all(step(now if at is None else max(now, at)))
         except Exception as error:  # a session that raises is our bug; the client must not wait for ever
             LOG.exception("the session failed; please report it with this recording")
             self._close(Close(_INTERNAL_ERROR, "the mock failed; its log says how"), error)
         self._connection.flush()
         if not self._over:
             self._schedule()
+
+    def _carry_out_all(self, actions: Sequence[Action]) -> None:
+        """Carry out a step; a run of ordinary events, perhaps hundreds of deltas, goes out and is recorded together."""
+        run: list[bytes] = []
+        for action in actions:
+            if type(action) is Send:
+                if action.scripted is None and not action.binary and action.is_readable and self._many is not None:
+                    run.append(action.text)
+                    continue
+                self._send_run(run)
+                self._send(action)
+            else:
+                self._send_run(run)
+                self._carry_out(action)
+        self._send_run(run)
+
+    def _send_run(self, run: list[bytes]) -> None:
+        if run and self._many is not None and not self._over:
+            self._connection.send_many(run)
+            self._many(self._conn, Direction.DOWN, run)
+        run.clear()
 
     def _send(self, send: Send) -> None:
         if self._over:

@@ -5,7 +5,7 @@ that was cut off half-way loads with ``footer`` None and without its broken last
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -176,13 +176,17 @@ class Recorder:
         for listener in self.listeners:
             listener(frame)
 
-    def _write_unread(self, middle: str, body: bytes, scripted: str | None) -> None:
-        """Write an event's line around its own bytes; ``middle`` is what stands between the time and them."""
-        head = f'{{"seq":{self._count},"t":{self._now() / SECOND!r}{middle}'.encode()
-        tail = b"}\n" if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
-        self._count += 1
+    def _write_unread(self, lines: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Write the lines of events of this instant around their own bytes; see `conformance.wire.unread`."""
+        time = repr(self._now() / SECOND)
+        written = bytearray()
+        for middle, body, tail in lines:
+            written += f'{{"seq":{self._count},"t":{time}{middle}'.encode()
+            written += body
+            written += tail
+            self._count += 1
         if self._stream is not None:
-            self._stream.write(self._scrub(scrub(head + body + tail)))
+            self._stream.write(self._scrub(scrub(bytes(written))))
 
     def _read(
         self, leg: Leg, conn: int, direction: Direction, kind: Kind, body: str | bytes | Mapping[str, Any]

@@ -1,8 +1,10 @@
 """Recording encoded events unread: at thousands of deltas a second, decoding and encoding them once more is what costs."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+
+import orjson
 
 from conformance.wire.folding import AUDIO_FIELDS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
@@ -11,6 +13,7 @@ READ: Final = frozenset({*AUDIO_FIELDS, "Settings", "session.created", "session.
 """Events that a recorder reads: audio is folded, declared formats are noted."""
 
 _TYPE_FIRST: Final = b'{"type":"'
+_TAIL: Final = b"}\n"
 _PLAIN: Final = re.compile(r"[a-z_.]+")
 _Key = tuple[bytes, str, int, bool]
 _MIDDLES: Final[dict[_Key, str | None]] = {}
@@ -31,7 +34,7 @@ class UnreadSink:
         leg: Leg,
         listeners: list[Callable[[Frame], None]],
         record: Callable[..., None],
-        write: Callable[[str, bytes, str | None], None],
+        write: Callable[[Sequence[tuple[str, bytes, bytes]]], None],
     ) -> None:
         self._leg = leg.value
         self._listeners = listeners
@@ -48,12 +51,25 @@ class UnreadSink:
     ) -> None:
         """Record one frame."""
         if type(body) is bytes and kind is Kind.TEXT and not self._listeners:
-            key = (body[: body.find(b'"', len(_TYPE_FIRST))], self._leg, conn, direction is Direction.UP)
-            middle = _MIDDLES[key] if key in _MIDDLES else self._learn(key, direction)
+            middle = self._middle(body, conn, direction)
             if middle is not None:
-                self._write(middle, body, scripted)
+                tail = _TAIL if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
+                self._write(((middle, body, tail),))
                 return
         self._record(conn, direction, kind, body, scripted)
+
+    def many(self, conn: int, direction: Direction, bodies: Sequence[bytes]) -> None:
+        """Record events of the same instant that no script had a hand in."""
+        middles = [self._middle(body, conn, direction) for body in bodies]
+        if None in middles or self._listeners:
+            for body in bodies:
+                self(conn, direction, Kind.TEXT, body)
+        else:
+            self._write([(middle or "", body, _TAIL) for middle, body in zip(middles, bodies, strict=True)])
+
+    def _middle(self, body: bytes, conn: int, direction: Direction) -> str | None:
+        key = (body[: body.find(b'"', len(_TYPE_FIRST))], self._leg, conn, direction is Direction.UP)
+        return _MIDDLES[key] if key in _MIDDLES else self._learn(key, direction)
 
     def _learn(self, key: _Key, direction: Direction) -> str | None:
         start, leg, conn, _ = key
