@@ -191,6 +191,7 @@ class _Driver:
         headers, query = self._fill(step.headers), self._fill(step.query)
         conn = self._connects
         self._connects += 1
+        since = len(self._recorder.frames)  # a proxy may dial its upstream before it answers us
         try:
             connection = await self._dial(Connect(id=step.id, headers=headers, query=query))
         except (OSError, WebSocketException) as error:
@@ -201,7 +202,7 @@ class _Driver:
             return self._now()
         self._lines.append(Line(connection, conn, self._sink))
         self._mark_step(index, step)
-        self._heard = len(self._recorder.frames)
+        self._heard = since
         return self._now()
 
     def _send(self, index: int, step: Send, due: Micros) -> Micros:

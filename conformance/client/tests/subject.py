@@ -47,9 +47,10 @@ def play(
     cell: Cell | None = None,
     clock: Clock = Clock.VIRTUAL,
     serving: Mapping[str, Any] | None = None,
+    recorders: list[Recorder] | None = None,
     **options: Any,
 ) -> Recording:
-    """Play the steps against a subject and return the recording of the client leg."""
+    """Play the steps against a subject and return the recording; ``recorders`` gets the recorder before they begin."""
 
     async def main(path: str) -> Recording:
         loop = asyncio.get_running_loop()
@@ -63,6 +64,8 @@ def play(
             return await unix_connect(path, f"ws://localhost/agent?{query}", compression=None, max_size=None)
 
         recorder = Recorder(Header(), now)
+        if recorders is not None:
+            recorders.append(recorder)
         async with await unix_serve(handler, path, compression=None, max_size=None, **(serving or {})):
             await drive(cell or cell_of(*steps), dial=dial, recorder=recorder, now=now, **options)
         return recorder.finish(Footer(now()))

@@ -16,6 +16,7 @@ from conformance.clock import Clock
 from conformance.scenario.model import Anchor, Close, Connect, Hold, Run, Send, Speaks, Wait
 from conformance.wire.durations import MILLISECOND, SECOND
 from conformance.wire.frames import Direction, Kind, Leg
+from conformance.wire.recording import Recorder
 
 SETTINGS = Send(message={"type": "Settings"}, id="settings")
 APPLIED = Wait(leg=Leg.CLIENT, pattern="SettingsApplied", within=5 * SECOND, id="applied")
@@ -126,6 +127,17 @@ def test_a_wait_matches_what_came_before_a_wait_that_timed_out() -> None:
 def test_a_wait_never_matches_what_the_client_sent() -> None:
     echo = Wait(leg=Leg.CLIENT, pattern="InjectUserMessage", within=SECOND, id="echo")
     assert marks(play(Connect(), HELLO, echo, CLOSE), "wait-timeout")
+
+
+def test_the_first_wait_matches_what_came_while_the_connection_was_being_made() -> None:
+    def early(connection: ServerConnection, request: Request) -> None:
+        sink = recorders[-1].leg(Leg.UPSTREAM)
+        sink(0, Direction.DOWN, Kind.TEXT, {"type": "session.created"})
+
+    recorders: list[Recorder] = []
+    created = Wait(leg=Leg.UPSTREAM, pattern="session.created", within=SECOND, id="created")
+    recording = play(Connect(), created, CLOSE, serving={"process_request": early}, recorders=recorders)
+    assert instants(recording)["created"] == 0
 
 
 def test_the_mark_of_a_wait_names_its_event_and_follows_it_directly() -> None:
