@@ -29,6 +29,7 @@ from mock_upstream.http import HttpRequest, error_response, json_response
 from mock_upstream.live import Core, Live
 from mock_upstream.replay import Replay
 from mock_upstream.session import Session
+from mock_upstream.validation import warm_up
 
 __all__ = ["PATH", "Assign", "Assignment", "Handshake", "MockUpstream"]
 
@@ -130,6 +131,7 @@ class MockUpstream:
 
     async def __aenter__(self) -> Self:
         """Listen."""
+        warm_up()  # or the first client would wait most of a second for the SDK's types
         loop = asyncio.get_running_loop()
         self._began = loop.time()
         if self._unix_path is not None:

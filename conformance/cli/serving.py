@@ -1,6 +1,7 @@
 """What the serving commands share: where to listen, when to stop, and a recording for each connection."""
 
 import asyncio
+import gc
 import re
 import signal
 from collections.abc import Callable
@@ -55,6 +56,7 @@ async def serve_until_stopped(
         await server.__aenter__()
     except OSError as error:
         give_up(command, f"cannot listen on {where}: {error.strerror or error}; choose another address")
+    gc.freeze()  # what is loaded by now stays; each full collection would look at it again, for 40 ms
     try:
         typer.echo(welcome())
         await stop.wait()

@@ -1,6 +1,6 @@
 """The input buffer's accounting."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding, decode
@@ -66,6 +66,7 @@ def test_only_the_last_bytes_of_endless_audio_are_kept() -> None:
     assert MAX_KEPT <= len(taken.data) <= 2 * MAX_KEPT
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=9), max_size=20))
 def test_samples_are_the_same_however_the_bytes_are_cut(chunks: list[bytes]) -> None:
     buffer = AudioBuffer()

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding, Samples, decode
@@ -112,6 +112,7 @@ def test_the_mocks_own_voice_is_one_turn_in_every_format() -> None:
         assert [type(event) for event in events] == [SpeechStarted, SpeechStopped]
 
 
+@settings(deadline=None)
 @given(
     before=st.integers(0, 1_500),
     lasting=st.integers(64, 1_500),
