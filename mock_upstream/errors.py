@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from conformance.wire.durations import Micros
 from conformance.wire.events import GA_CLIENT_EVENTS
 
 INVALID_REQUEST: Final = "invalid_request_error"
@@ -52,11 +53,12 @@ class ApiError:
 
 
 class Refused(Exception):  # noqa: N818 - the client is refused; nothing is wrong with us
-    """A client event cannot be carried out; ``error`` is what the client is told."""
+    """A client event cannot be carried out; ``error`` is what the client is told, ``after`` how much later than usual."""
 
-    def __init__(self, error: ApiError) -> None:
+    def __init__(self, error: ApiError, after: Micros = 0) -> None:
         super().__init__(error.message)
         self.error = error
+        self.after = after
 
 
 def listing(values: Sequence[str]) -> str:

@@ -63,9 +63,9 @@ class Session:
     def open(self, now: Micros) -> list[Action]:
         """The connection is open: greet, or refuse and close."""
         state = self._state
-        state.agenda.run(now)
+        state.begin(now)
         for rule in state.rules.timed:
-            state.agenda.plan(max(0, (rule.at or 0) - now), partial(self._strike, rule))
+            state.agenda.plan(rule.at or 0, partial(self._strike, rule))
         for rule in state.rules.standing:
             self._strike(rule)
         if self._setup.fault is not None:
@@ -179,7 +179,8 @@ class Session:
                 event = beta.inbound(event)
             HANDLERS[event["type"]](state, event)
         except Refused as refused:
-            state.refuse(refused.error, event_id if isinstance(event_id, str) else None)
+            refuse = partial(state.refuse, refused.error, event_id if isinstance(event_id, str) else None)
+            state.agenda.after(state.latency(refused.after), refuse)
 
     def _obey(self, rule: ScriptRule, event: Mapping[str, Any]) -> None:
         """Let a rule replace or delay the answer to a client event, or strike."""

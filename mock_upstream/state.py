@@ -38,9 +38,8 @@ class State:
         self.agenda = Agenda()
         self.rules = Rules(setup.script.rules, setup.seed, setup.conn)
         self.outbox = Outbox(self.agenda, self.rules, self._to_beta if self.beta else None)
-        expires_at = setup.epoch + self.knobs.expiry // SECOND
-        self.config: Mapping[str, Any] = initial(self.profile, self.new_id("sess"), expires_at)
-        self.conversation = Conversation(self.new_id("conv"))
+        self.config: Mapping[str, Any] = initial(self.profile, "", 0)
+        self.conversation = Conversation("")
         self.buffer = AudioBuffer(input_format(self.config))
         self.vad = make_vad(turn_detection(self.config), input_format(self.config))
         self.speech_item: str | None = None
@@ -63,6 +62,13 @@ class State:
         """The model says nothing (a fault)."""
         self.watchers: list[SessionFault] = []
         self._processed_at: Micros = -1
+
+    def begin(self, now: Micros) -> None:
+        """The connection is open: the session and its conversation get their ids, whose clock is now."""
+        self.agenda.run(now)
+        expires_at = self.setup.epoch + (now + self.knobs.expiry) // SECOND
+        self.config = initial(self.profile, self.new_id("sess"), expires_at)
+        self.conversation = Conversation(self.new_id("conv"))
 
     @property
     def now(self) -> Micros:

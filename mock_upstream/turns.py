@@ -19,6 +19,8 @@ from mock_upstream.state import State
 from mock_upstream.vad import IdleTimeout, SpeechStarted, SpeechStopped, VadEvent
 
 LEAST: Final[Micros] = 100 * MILLISECOND
+SLOW_REFUSAL: Final[Micros] = 700 * MILLISECOND
+"""A transcription session says so that much later than it would confirm a commit (C: probe notes of 2026-10)."""
 MAX_APPEND: Final = 15 * 2**20
 NUDGE: Final = (
     "No user speech was detected for a while. Please review the recorded audio: If the user was speaking, respond "
@@ -63,7 +65,8 @@ def commit(state: State) -> None:
     """
     held = state.buffer.duration_since_commit
     if held < LEAST:
-        raise Refused(commit_empty(held / MILLISECOND))
+        slow = SLOW_REFUSAL if state.config["type"] == "transcription" else 0
+        raise Refused(commit_empty(held / MILLISECOND), after=slow)
     if state.vad is not None:
         state.vad.reset()
         state.vad.stop_idle_clock()

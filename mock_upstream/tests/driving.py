@@ -57,19 +57,20 @@ class Client:
         settings: Mapping[str, Any] | None = None,
         broken: bool = False,
         dialect: str = "ga",
+        opened: int = 0,
         **setup: Any,
     ) -> None:
         script = Script(profile, tuple(rules), settings or {})
         setup.setdefault("model", None if setup.get("intent") or profile == "transcription" else "gpt-realtime")
         self.session = Session(Setup(script=script, **setup))
-        self.now = 0
+        self.now = opened
         self.actions: list[Action] = []
         self.log: list[tuple[float, Mapping[str, Any]]] = []
         """Time in milliseconds and event of every text frame."""
         self._broken = broken
         self._dialect: Any = dialect
         self._ids: set[str] = set()
-        self._take(self.session.open(0))
+        self._take(self.session.open(opened))
         self.wait(10)
 
     @property

@@ -1,5 +1,6 @@
 """A session from its greeting to its end: configuration, ids, expiry."""
 
+from conformance.wire.durations import SECOND
 from conformance.wire.ids import decode_clock
 from conformance.wire.script import Fault
 from mock_upstream.profiles import DEFAULT_INSTRUCTIONS
@@ -33,6 +34,14 @@ def test_ids_decode_to_the_second_in_which_they_were_made() -> None:
     client.wait(61_000 - 10)
     (updated,) = client.ask(update())
     assert decode_clock(updated["event_id"]) == 1_790_000_061
+
+
+def test_a_connection_opened_later_counts_from_its_own_opening() -> None:
+    client = Client(rule(at=SECOND, reply=["error"]), opened=20 * SECOND)
+    session = client.one("session.created")["session"]
+    assert decode_clock(session["id"]) == 1_790_000_020
+    assert session["expires_at"] == 1_790_003_620
+    assert client.wait(2000).time("error") == 21_000
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:

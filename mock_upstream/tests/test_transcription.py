@@ -102,6 +102,14 @@ def test_the_item_has_its_transcript_afterwards() -> None:
     assert got["item"]["content"][0]["transcript"] == "Hello from the Gateway Probe."
 
 
+def test_a_transcription_session_takes_its_time_to_refuse_an_empty_commit() -> None:
+    client = Client(intent="transcription")
+    assert client.ask({**COMMIT, "event_id": "mine"}, ms=600) == []
+    client.wait(600)
+    assert client.errors[0]["code"] == "input_audio_buffer_commit_empty"
+    assert client.errors[0]["event_id"] == "mine"
+
+
 def test_a_transcription_session_has_its_own_object_and_no_rate_limits() -> None:
     client = Client(intent="transcription")
     session = client.one("session.created")["session"]
