@@ -95,10 +95,10 @@ def _compare(link: Link, sent: Sequence[Frame], appends: Sequence[Frame]) -> Ite
         return
     required = [chunk for chunk in given if _is_due(link, chunk)]
     tolerance = 0 if same else _RESAMPLER
-    wanted, most = _span(required), _span(given)
+    wanted, most = heard.duration(total(required)), heard.duration(total(given))
     if any(chunk.size % heard.bytes_per_sample for chunk in given):
-        wanted = _span([chunk for chunk in required if chunk.size % heard.bytes_per_sample == 0])
-    up, padding = _span(taken), _padding(link, taken)
+        wanted = heard.duration(total([chunk for chunk in required if chunk.size % heard.bytes_per_sample == 0]))
+    up, padding = format_up.duration(total(taken)), _padding(link, taken)
     last = taken[-1].frame if taken else (required or given)[-1].frame
     if up < wanted - tolerance:
         lost = format_duration(wanted - up)
@@ -155,10 +155,3 @@ def _padding(link: Link, taken: Sequence[Chunk]) -> Micros:
                 break
             padding += chunk.length
     return padding
-
-
-def _span(found: Sequence[Chunk]) -> Micros:
-    """Return how long these chunks last together; sizes are summed first, so that rounding does not add up."""
-    if not found:
-        return 0
-    return total(found) * found[0].length // found[0].size if found[0].length else sum(chunk.length for chunk in found)

@@ -92,6 +92,11 @@ class Response:
         return self.create.frame.t if self.create is not None else self.start.t
 
     @property
+    def began(self) -> bool:
+        """True when it was asked for or announced; an event of a response that never was does not make one active."""
+        return self.create is not None or self.start.type == "response.created"
+
+    @property
     def last(self) -> Frame:
         """The last event of it that was really sent."""
         return self.frames[-1] if self.frames else self.start
@@ -103,7 +108,7 @@ class Response:
 
     def active_at(self, seq: int) -> bool:
         """True from its request to its `response.done`."""
-        return self.first_seq < seq and (self.end is None or self.end.seq > seq)
+        return self.began and self.first_seq < seq and (self.end is None or self.end.seq > seq)
 
     def of(self, *types: str) -> list[Frame]:
         """Return its events of these GA names."""
@@ -364,8 +369,8 @@ class Exchange:
 
     @cached_property
     def conversation(self) -> list[Response]:
-        """The responses of the default conversation."""
-        return [response for response in self.responses if response.default]
+        """The responses of the default conversation that were asked for or announced."""
+        return [response for response in self.responses if response.default and response.began]
 
     def active(self, seq: int) -> Response | None:
         """Return the response of the default conversation that is active just before the event ``seq``."""

@@ -85,7 +85,7 @@ def _compare(link: Link, deltas: Sequence[Frame], played: Sequence[Frame]) -> It
         return
     cut = _cut_off(link)
     owed = [chunk for chunk in given if not _may_miss(link, chunk, cut)]
-    wanted, most, got = _span(owed), _span(given), _span(taken)
+    wanted, most, got = said.duration(total(owed)), said.duration(total(given)), heard.duration(total(taken))
     tolerance = 0 if same else max(_RESAMPLER, most // 100)
     last = taken[-1].frame if taken else given[-1].frame
     if got < wanted - tolerance:
@@ -107,10 +107,6 @@ def _compare(link: Link, deltas: Sequence[Frame], played: Sequence[Frame]) -> It
 def _is_subsequence(taken: Sequence[Chunk], given: Sequence[Chunk]) -> bool:
     rest = iter(chunk.sha for chunk in given)
     return all(chunk.sha in rest for chunk in taken)
-
-
-def _span(found: Sequence[Chunk]) -> int:
-    return total(found) * found[0].length // found[0].size if found else 0
 
 
 def _cut_off(link: Link) -> set[str]:

@@ -12,7 +12,7 @@ from conformance.wire.frames import Direction, Frame, Kind
 from conformance.wire.recording import Outcome
 from conformance.wire.voice_agent import CLIENT_MESSAGES
 
-_SOON: Final = 2 * SECOND
+_SOON: Final = SECOND
 _KNOWN: Final = frozenset(CLIENT_MESSAGES)
 _UNDERSTOOD: Final = frozenset({"Settings", "InjectUserMessage", "FunctionCallResponse", "KeepAlive"})
 _LARGE: Final = 1024 * 1024
@@ -123,7 +123,7 @@ def rejects_unknown(case: Case) -> Sequence[Finding] | None:
                 continue
             observed = True
             if not told:
-                findings.append(find(frame, f"the unknown message {frame.type} got no Error within 2s"))
+                findings.append(find(frame, f"the unknown message {frame.type} got no Error within 1s"))
     return once_per_cause(findings) if observed else None
 
 

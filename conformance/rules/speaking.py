@@ -243,7 +243,7 @@ def done_comes(case: Case) -> Sequence[Finding] | None:
     for speech in _speeches(case):
         for response in speech.responses:
             end = response.end
-            if end is None or is_tools_only(response) or _is_told_as_error(speech, response):
+            if end is None or not response.began or is_tools_only(response) or _is_told_as_error(speech, response):
                 continue
             due = end.t + _SOON + speech.link.crossing
             done = speech.dones.get(id(response))

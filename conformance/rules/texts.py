@@ -40,7 +40,7 @@ class Message:
     def is_settled(self) -> bool:
         """True when the client has a right to it: it was finished and nobody cut it off."""
         cut = self.response.status in ("cancelled", "failed", "incomplete")
-        return self.finished and bool(self.texts) and not cut and self.response.default
+        return self.finished and bool(self.texts) and not cut and self.response.default and self.response.began
 
 
 def messages(link: Link) -> list[Message]:

@@ -2,5 +2,6 @@
 
 from conformance.tests.zoo import output, session, sound, turns
 from conformance.tests.zoo.animal import ZOO, Animal
+from conformance.tests.zoo.matrix import Catch, catch, matrix
 
-__all__ = ["ZOO", "Animal", "output", "session", "sound", "turns"]
+__all__ = ["ZOO", "Animal", "Catch", "catch", "matrix", "output", "session", "sound", "turns"]

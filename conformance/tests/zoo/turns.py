@@ -48,7 +48,7 @@ class AsksTwice(Translator):
         return fresh
 
 
-@animal("RT-TURN-ANSWERED", "text/open-response")
+@animal("RT-TURN-ANSWERED", "exhibits/conflict")
 class HidesTheConflict(Translator):
     """Drops a turn whose response.create met an active response, without a word."""
 
