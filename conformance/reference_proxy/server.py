@@ -140,7 +140,7 @@ class Session:
         try:
             self._upstream = upstream = await self._dial()
         except (OSError, InvalidHandshake, TimeoutError) as error:
-            await self._perform(self._translator.upstream_refused(_why(error), self._now()))
+            await self._perform(self._translator.upstream_refused(explain_refusal(error), self._now()))
             return
         await self._perform(self._translator.upstream_opened(self._now()))
         with contextlib.suppress(ConnectionClosed):
@@ -208,7 +208,8 @@ def _select_subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> 
     return next(iter(offered), None)
 
 
-def _why(error: Exception) -> str:
+def explain_refusal(error: Exception) -> str:
+    """Say why the upstream could not be dialled."""
     match error:
         case InvalidStatus():
             return f"The upstream refused the connection with HTTP {error.response.status_code}."

@@ -17,11 +17,11 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from conformance.client import Dial
-from conformance.reference_proxy.server import Session as ProxySession
 from conformance.reference_proxy.translator import Translator
 from conformance.runner.attempt import Attempt
 from conformance.runner.in_process import AUTHORIZATION, MODEL, with_headers
-from conformance.runner.memory import Ended, MemoryConnection, Message, pair
+from conformance.runner.memory import ABNORMAL, Ended, MemoryConnection, Message, Peer
+from conformance.runner.memory_proxy import MemoryProxy
 from conformance.scenario.model import Connect, Speaks
 from conformance.wire.durations import SECOND
 from conformance.wire.frames import Direction, Kind
@@ -32,8 +32,6 @@ from mock_upstream.handshakes import handshake_fault
 from mock_upstream.live import Live
 from mock_upstream.server import PATH
 from mock_upstream.session import Session
-
-ABNORMAL = 1006
 
 
 class InMemory:
@@ -48,27 +46,27 @@ class InMemory:
     @asynccontextmanager
     async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
         """Give the driver a dial that makes a proxy session, or a mock session, for each connection."""
-        sessions: list[asyncio.Task[None]] = []
         failures: list[Exception] = []
 
-        async def to_mock(connect: Connect = Connect()) -> ClientConnection:  # noqa: B008  # frozen
-            return cast("ClientConnection", await _dial_mock(attempt, connect, failures))
-
-        async def to_proxy(connect: Connect) -> ClientConnection:
-            client, server = pair(_path("/", connect.query))
-            session = ProxySession(cast("ClientConnection", server), to_mock, self._translator())
-            sessions.append(asyncio.create_task(session.run(), name="proxy session"))
+        async def to_mock(connect: Connect) -> ClientConnection:
+            client = MemoryConnection(_path(PATH, {"model": MODEL, **connect.query}))
+            client.peer = await _open_mock(client, attempt, connect, failures)
             return cast("ClientConnection", client)
 
+        async def to_proxy(connect: Connect) -> ClientConnection:
+            client = MemoryConnection(_path("/", connect.query))
+            client.peer = MemoryProxy(client, open_upstream, self._translator())
+            return cast("ClientConnection", client)
+
+        async def open_upstream(near: Peer) -> Peer:
+            return await _open_mock(near, attempt, Connect(), failures)
+
         yield to_mock if attempt.plan.cell.speaks is Speaks.REALTIME else to_proxy
-        for session in sessions:
-            session.cancel()
-        await asyncio.gather(*sessions, return_exceptions=True)
         if failures:
             raise ExceptionGroup("the mock itself failed; please report it", failures)
 
 
-async def _dial_mock(attempt: Attempt, connect: Connect, failures: list[Exception]) -> MemoryConnection:
+async def _open_mock(client: Peer, attempt: Attempt, connect: Connect, failures: list[Exception]) -> Peer:
     """Open a session of the mock.
 
     Raises:
@@ -86,7 +84,6 @@ async def _dial_mock(attempt: Attempt, connect: Connect, failures: list[Exceptio
     if fault is not None:
         await asyncio.sleep(fault.delay / SECOND)
     attempt.upstream_sink(assignment.conn, Direction.UP, Kind.OPEN, opening, scripted)
-    client = MemoryConnection(_path(PATH, query))
     key = shown_key(headers, ())
     setup = Setup(
         script=assignment.script,
@@ -101,19 +98,19 @@ async def _dial_mock(attempt: Attempt, connect: Connect, failures: list[Exceptio
         valid_key=key is not None,
         fault=assignment.fault,
     )
-    _MockEnd(client).serve(setup, attempt, failures)
-    return client
+    end = _MockEnd(client)
+    end.serve(setup, attempt, failures)
+    return end
 
 
 class _MockEnd:
     """The mock's end: what `Live` asks of a connection."""
 
-    def __init__(self, client: MemoryConnection) -> None:
+    def __init__(self, client: Peer) -> None:
         self._client = client
         self._loop = asyncio.get_running_loop()
         self._live: Live
         self._is_silent = False
-        client.peer = self
 
     def serve(self, setup: Setup, attempt: Attempt, failures: list[Exception]) -> None:
         """Start the session."""

@@ -18,6 +18,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 
 Message = str | bytes
+ABNORMAL: Final = 1006
 _NORMAL: Final = (1000, 1001)
 
 
@@ -162,7 +163,7 @@ class MemoryConnection:
             return
         self.state = State.CLOSED
         self._ended = ended
-        self.close_code = 1006 if ended.received is None else ended.received.code
+        self.close_code = ABNORMAL if ended.received is None else ended.received.code
         self.close_reason = "" if ended.received is None else ended.received.reason
         self._over.set_result(None)
         self._wake()
@@ -174,10 +175,3 @@ class MemoryConnection:
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
-
-
-def pair(path: str = "/") -> tuple[MemoryConnection, MemoryConnection]:
-    """Return the client's and the server's end of a connection."""
-    client, server = MemoryConnection(path), MemoryConnection(path)
-    client.peer, server.peer = server, client
-    return client, server

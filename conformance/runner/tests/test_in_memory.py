@@ -10,7 +10,7 @@ from websockets.protocol import State
 
 from conformance.clock import run
 from conformance.runner import AttemptPlan, InMemory, record
-from conformance.runner.memory import pair
+from conformance.runner.memory import MemoryConnection
 from conformance.runner.tests.fakes import cell_of
 from conformance.runner.tests.test_in_process import CLOSE, CONNECT, FIRM_AUDIO, READY, TEXT, settings, timeouts, wait
 from conformance.scenario.model import Close, Connect, Hold, Send, Speaks, Step
@@ -63,6 +63,12 @@ def test_the_same_frames_cross_both_legs_at_the_same_times(
 def test_the_same_seed_gives_the_same_recording() -> None:
     plan = AttemptPlan(cell=cell_of(*TEXT), seed=3)
     assert len({dump(record(plan, subject=InMemory())) for _ in range(10)}) == 1
+
+
+def pair(path: str = "/") -> tuple[MemoryConnection, MemoryConnection]:
+    client, server = MemoryConnection(path), MemoryConnection(path)
+    client.peer, server.peer = server, client
+    return client, server
 
 
 def test_messages_arrive_in_order_and_before_the_close() -> None:
