@@ -16,7 +16,7 @@ from .library import Library
 from .runs import RunComparison, compare_runs
 from .sentence import Sentence
 from .tally import BROKEN, Group, Tally, cells, flows, tally
-from .text import plural, printable
+from .text import clip, plural, printable
 from .verdict import verdict_sentence
 
 _DIVERGENCES: Final = 4
@@ -125,4 +125,4 @@ class Analysis:
     def title(self) -> str:
         """What the run is called: its targets and when it started."""
         started = str(self.run.get("started", ""))[:16].replace("T", " ")
-        return printable(" and ".join(self.targets) + (f", {started} UTC" if started else "")) or "an empty run"
+        return printable(clip(" and ".join(self.targets), 200) + (f", {started} UTC" if started else "")) or "an empty run"

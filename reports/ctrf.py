@@ -11,7 +11,7 @@ from conformance.verdicts import Verdict
 
 from .junit import attempt_name, describe, message_of
 from .tally import BROKEN
-from .text import printable, value_of
+from .text import clip, printable, value_of
 
 
 def to_ctrf(results: Results) -> bytes:
@@ -44,10 +44,12 @@ def _test(attempt: AttemptResult) -> dict[str, Any]:
         "status": _status(attempt),
         "duration": round(1000 * attempt.wall_s),
         "rawStatus": attempt.verdict.value,
-        "suite": [printable(attempt.flow), printable(attempt.scenario)],
+        "suite": [_short(attempt.flow), _short(attempt.scenario)],
         "type": "conformance",
-        "parameters": {printable(key): printable(value_of(value)) for key, value in attempt.cell.items()},
-        "extra": {"target": printable(attempt.target), "seed": attempt.seed, "attempt": attempt.attempt},
+        "parameters": {
+            printable(clip(key, 300)): printable(clip(value_of(value), 300)) for key, value in attempt.cell.items()
+        },
+        "extra": {"target": _short(attempt.target), "seed": attempt.seed, "attempt": attempt.attempt},
     }
     if attempt.rerun:
         test["retries"] = attempt.rerun
@@ -55,6 +57,10 @@ def _test(attempt: AttemptResult) -> dict[str, Any]:
     if lines:
         test |= {"message": message_of(attempt), "trace": "\n".join(lines)}
     return test
+
+
+def _short(text: str) -> str:
+    return printable(clip(text, 300))
 
 
 def _status(attempt: AttemptResult) -> str:

@@ -1,5 +1,6 @@
 """junit.xml: one case per attempt; a failure is the subject's, an error the harness's; known and unsupported: skipped."""
 
+from typing import Final
 from xml.etree import ElementTree as ET
 
 from conformance.results import AttemptResult, Results
@@ -8,6 +9,8 @@ from conformance.verdicts import Verdict
 from .evidence import broken, first_failure
 from .tally import BROKEN
 from .text import clip, printable
+
+_LONGEST: Final = 300
 
 
 def to_junit(results: Results) -> bytes:
@@ -18,7 +21,7 @@ def to_junit(results: Results) -> bytes:
     for attempt in results.attempts:
         key = (attempt.flow, attempt.target)
         if key not in suites:
-            suites[key] = ET.SubElement(root, "testsuite", name=printable(f"{attempt.flow} on {attempt.target}"))
+            suites[key] = ET.SubElement(root, "testsuite", name=_short(f"{attempt.flow} on {attempt.target}"))
             counts[key] = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
         counts[key]["tests"] += 1
         outcome = _add_case(suites[key], attempt)
@@ -36,10 +39,10 @@ def to_junit(results: Results) -> bytes:
 
 def _add_case(suite: ET.Element, attempt: AttemptResult) -> str:
     name = attempt_name(attempt)
-    case = ET.SubElement(suite, "testcase", classname=printable(attempt.scenario), name=name, time=f"{attempt.wall_s:.3f}")
+    case = ET.SubElement(suite, "testcase", classname=_short(attempt.scenario), name=name, time=f"{attempt.wall_s:.3f}")
     text = "\n".join(describe(attempt))
     if attempt.verdict in BROKEN and attempt.known is not None:
-        ET.SubElement(case, "skipped", type="known", message=printable(f"known failure: {attempt.known}")).text = text
+        ET.SubElement(case, "skipped", type="known", message=_short(f"known failure: {attempt.known}")).text = text
         return "skipped"
     if attempt.verdict is Verdict.UNSUPPORTED:
         ET.SubElement(case, "skipped", type="unsupported", message=message_of(attempt)).text = text
@@ -58,7 +61,7 @@ def _add_case(suite: ET.Element, attempt: AttemptResult) -> str:
 def attempt_name(attempt: AttemptResult) -> str:
     """Return the attempt's own name: what follows the file in its node id."""
     name = attempt.nodeid.rpartition("::")[2] or f"{attempt.scenario}[{attempt.attempt}]"
-    return printable(name + (f" rerun {attempt.rerun}" if attempt.rerun else ""))
+    return printable(clip(name, _LONGEST) + (f" rerun {attempt.rerun}" if attempt.rerun else ""))
 
 
 def message_of(attempt: AttemptResult) -> str:
@@ -72,11 +75,15 @@ def describe(attempt: AttemptResult) -> list[str]:
     """Return a line per check that does not pass, and where the recording is."""
     lines = [
         printable(
-            f"{check.verdict} {check.id}"
+            f"{check.verdict} {clip(check.id, _LONGEST)}"
             + (f" at {check.t / 1e6:.3f}s" if check.t is not None else "")
             + (f", blame {check.blame}" if check.blame is not None else "")
             + f": {clip(check.message, 2000)}"
         )
         for check in broken(attempt)
     ]
-    return [*lines, printable(f"recording: {attempt.recording}")] if lines and attempt.recording else lines
+    return [*lines, _short(f"recording: {attempt.recording}")] if lines and attempt.recording else lines
+
+
+def _short(text: str) -> str:
+    return printable(clip(text, _LONGEST))

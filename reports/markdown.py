@@ -20,7 +20,14 @@ def to_markdown(analysis: Analysis) -> str:
     )
     lines = [f"# {_SIGNS[sentence.tone]} {_text(analysis.title)}", "", said, ""]
     lines += [f"- **{question}**: {_text(answer)}" for question, answer in sentence.facts]
-    lines += [f"- **Next**: {_text(sentence.next)}", "", "```sh", sentence.command.replace("```", ""), "```", ""]
+    lines += [
+        f"- **Next**: {_text(sentence.next)}",
+        "",
+        "```sh",
+        printable(sentence.command).replace("```", "").replace("\n", " "),
+        "```",
+        "",
+    ]
     lines += _matrix(analysis)
     lines += _clusters(analysis)
     lines += _pairs(analysis)

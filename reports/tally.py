@@ -119,13 +119,14 @@ def flows(attempts: Iterable[AttemptResult]) -> tuple[Group, ...]:
 
 
 def describe(groups: Sequence[Group], most: int = 3) -> str:
-    """Say what the cells of groups have in common: the matrix keys with at most ``most`` values among them, then how many."""
+    """Say what the cells of groups share: the matrix keys with at most ``most`` values among them, then how many cells."""
     made = [group.attempts[0].cell for group in groups]
-    shared = [key for key in made[0] if all(key in cell for cell in made)]
-    values = {
-        key: sorted({value_of(cell[key]): _rank(cell[key]) for cell in made}.items(), key=lambda v: v[1]) for key in shared
-    }
-    told = [f"{key} {words([name for name, _ in found], 'or')}" for key, found in values.items() if len(found) <= most]
+    told = []
+    for key in made[0]:
+        if all(key in cell for cell in made):
+            ranked = sorted((cell[key] for cell in made), key=_rank)
+            values = list(dict.fromkeys(map(value_of, ranked)))
+            told += [f"{key} {words(values, 'or')}"] if len(values) <= most else []
     if len(groups) > 1:
         told.append(plural(len(groups), "cell"))
     return " · ".join(told) or groups[0].scenario

@@ -32,7 +32,7 @@ def print_summary(analysis: Analysis, console: Console, run_dir: Path) -> None:
     )
     console.print(verdict, soft_wrap=False)
     for question, answer in (*sentence.facts, ("Next", sentence.next)):
-        console.print(Padding(Text.assemble((f"{question}: ", "dim"), answer), (0, 0, 0, 2)))
+        console.print(Padding(Text.assemble((f"{question}: ", "dim"), printable(answer)), (0, 0, 0, 2)))
     console.print(Padding(Text.assemble(("Repeat: ", "dim"), sentence.command), (0, 0, 0, 2)))
     console.print()
     console.print(_table(analysis))

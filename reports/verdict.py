@@ -3,6 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from conformance.results import AttemptResult, Results
@@ -18,11 +19,21 @@ from .tally import cells, tally
 from .text import clip, few, percent, plural, printable, scrub
 
 _NAMED: Final = 3
+_LONGEST: Final = 400
 _FOLDERS: Final = ("--run-dir", "--junitxml", "--junit-xml")
 
 
 def verdict_sentence(results: Results, library: Library) -> Sentence:
-    """Say what the run found."""
+    """Say what the run found, in texts that are harmless and not too long."""
+    said = _say(results, library)
+    parts = tuple((printable(clip(text, _LONGEST)), part) for text, part in said.parts)
+    facts = tuple((question, printable(clip(answer, _LONGEST))) for question, answer in said.facts)
+    return replace(
+        said, parts=parts, facts=facts, next=printable(clip(said.next, _LONGEST)), command=clip(said.command, 5 * _LONGEST)
+    )
+
+
+def _say(results: Results, library: Library) -> Sentence:
     command = command_of(results.run)
     bad = failing(results.attempts)
     if bad:

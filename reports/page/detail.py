@@ -1,11 +1,12 @@
 """The attempts' wire logs as data for the page's script: payloads that differ in nothing but ids are kept once.
 
-An attempt is ``{name, verdict, …, ids, events}``; an event is ``[seq, t, way, kind, name, shape, ids, rest?]``: ``t`` in ms,
-``way`` = 2 × leg + direction (0 client, 0 up), ``kind`` an index into KINDS, ``name`` and ``shape`` indices into the shared
-tables, ``ids`` indices into the attempt's ids, which fill the shape's gaps in order. ``rest`` = ``[last, end, count, ms,
-scripted, conn]``, left out where nothing was folded, scripted or reconnected. 240 attempts fit into 240 KB so.
+An attempt is ``{name, verdict, …, ids, events}``; an event is ``[seq, t, way, kind, name, shape, ids, rest?]``: ``t`` in
+ms, ``way`` = 2 × leg + direction (0 client, 0 up), ``kind`` an index into KINDS, ``name`` and ``shape`` indices into the
+shared tables, ``ids`` indices into the attempt's ids, which fill the shape's gaps in order. ``rest`` = ``[last, end, count,
+ms, scripted, conn]``, left out where nothing was folded, scripted or reconnected. 240 attempts fit into 240 KB so.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -27,6 +28,7 @@ GAP: Final = "\ue000"
 """Stands for an id in a shape; a private character that `printable` text never needs."""
 KINDS: Final = tuple(LineKind)
 BUDGET: Final = 240_000
+_ADDRESS: Final = 200
 _ID: Final = re.compile(r"\b(?:event|sess|item|resp|call|conv|msg|part|req|rs|fc)_[A-Za-z0-9]{6,}")
 
 
@@ -34,12 +36,15 @@ def address(attempt: AttemptResult) -> str:
     """Return what follows ``#attempt/`` in the attempt's link: scenario, matrix values, number, target and rerun."""
     label = "-".join(map(node_value, attempt.cell.values()))
     rerun = f".r{attempt.rerun}" if attempt.rerun else ""
-    return f"{attempt.scenario}/{label or 'default'}/{attempt.attempt}{rerun}@{attempt.target}"
+    whole = printable(f"{attempt.scenario}/{label or 'default'}/{attempt.attempt}{rerun}@{attempt.target}")
+    if len(whole) <= _ADDRESS:
+        return whole
+    return f"{whole[:_ADDRESS]}~{hashlib.sha256(whole.encode()).hexdigest()[:12]}"
 
 
 def link(attempt: AttemptResult, event: int | None = None) -> str:
     """Return the link to an attempt on the page, or to one of its events."""
-    return f"#attempt/{quote(printable(address(attempt)))}" + (f"/e{event}" if event is not None else "")
+    return f"#attempt/{quote(address(attempt))}" + (f"/e{event}" if event is not None else "")
 
 
 class Details:
@@ -54,7 +59,7 @@ class Details:
 
     def add(self, attempt: AttemptResult, library: Library) -> bool:
         """Add an attempt with its wire log; False when there is no room left. An attempt without a recording has no log."""
-        key = printable(address(attempt))
+        key = address(attempt)
         if key in self.attempts:
             return True
         if self._left <= 0:
@@ -64,13 +69,13 @@ class Details:
         ids: dict[str, int] = {}
         before = sum(map(len, self._shapes))
         made = {
-            "name": printable(attempt.scenario),
-            "cell": printable(label_of(attempt.cell)),
+            "name": printable(clip(attempt.scenario, _ADDRESS)),
+            "cell": printable(clip(label_of(attempt.cell), 2 * _ADDRESS)),
             "n": attempt.attempt,
-            "target": printable(attempt.target),
+            "target": printable(clip(attempt.target, _ADDRESS)),
             "seed": attempt.seed,
             "verdict": attempt.verdict.value,
-            "known": printable(attempt.known or ""),
+            "known": printable(clip(attempt.known or "", 2 * _ADDRESS)),
             "message": printable(clip(attempt.message, 500)),
             "recording": quote(printable(attempt.recording or "")),
             "ms": round(attempt.duration_s * 1000, 3),
@@ -101,13 +106,14 @@ class Details:
             used,
         ]
         if line.count > 1 or line.ms or line.scripted is not None or line.conn:
-            event.append([line.last, _ms(line.end), line.count, line.ms, printable(line.scripted or ""), line.conn])
+            script = printable(clip(line.scripted or "", _ADDRESS))
+            event.append([line.last, _ms(line.end), line.count, line.ms, script, line.conn])
         return event
 
 
 def _check(check: CheckResult) -> list[Any]:
     return [
-        printable(check.id),
+        printable(clip(check.id, _ADDRESS)),
         check.verdict.value,
         check.blame.value if check.blame is not None else "",
         printable(clip(check.message, 400)),
@@ -122,7 +128,11 @@ def _windows(attempt: AttemptResult) -> list[list[Any]]:
     told = [check for check in attempt.checks if check.windows]
     told.sort(key=lambda check: (check is not first, check.verdict is Verdict.PASS))
     return [
-        [printable(check.id), check.verdict.value, [[_ms(start), _ms(end)] for start, end in check.windows[:8]]]
+        [
+            printable(clip(check.id, _ADDRESS)),
+            check.verdict.value,
+            [[_ms(start), _ms(end)] for start, end in check.windows[:8]],
+        ]
         for check in told[:6]
     ]
 

@@ -16,6 +16,8 @@ from ..text import clip, few, label_of, p_value, percent, plural, printable, sec
 from . import rows
 from .detail import link
 
+_LONGEST: Final = 2_000
+"""Characters of any one text on the page; the recordings hold the rest."""
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
@@ -44,6 +46,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
+        finalize=_finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -60,7 +63,6 @@ def _environment() -> Environment:
         "p": lambda value: p_value(value).removeprefix("= "),
         "percent": percent,
         "points": lambda value: f"{100 * value:+.0f} pp",
-        "printable": lambda value: printable(str(value)),
         "seconds": seconds,
         "spread": lambda interval: f"{percent(interval.low).removesuffix(' %')} to {percent(interval.high)}",
         "standing_tone": rows.standing_tone,
@@ -69,6 +71,11 @@ def _environment() -> Environment:
         "tone": rows.tone,
     }
     return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Make every text harmless on its way into the page; escaping follows. Markup is our own."""
+    return printable(clip(value, _LONGEST)) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def attempt_label(attempt: AttemptResult) -> str:

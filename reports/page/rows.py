@@ -98,8 +98,8 @@ def _flow_row(flow: Group, cells: Sequence[Group]) -> FlowRow:
         shown=tuple(_tile(cell, several) for cell in shown),
         folded=tuple(_tile(cell, several) for cell in folded),
         uncounted=len(cells) - len(shown) - len(folded),
-        verdicts=" ".join(sorted({verdict_name(attempt) for attempt in flow.attempts})),
-        blames=" ".join(sorted(set(filter(None, map(blame_of, flow.attempts))))),
+        verdicts="\n".join(sorted({verdict_name(attempt) for attempt in flow.attempts})),
+        blames="\n".join(sorted(set(filter(None, map(blame_of, flow.attempts))))),
     )
 
 

@@ -1,6 +1,7 @@
 """Runs that never ran: realistic recordings and results for the tests of the report, the same on every machine."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,6 @@ from conformance import results
 from conformance.results import AttemptResult, Results, summarise
 from conformance.rules.timeline import parse_timeline
 from conformance.verdicts import Blame, CheckKind, CheckResult, Verdict, worst
-from conformance.wire.frames import Leg
 from conformance.wire.recording import Footer, Outcome, Recording, dump
 
 MANIFEST: Mapping[str, Any] = {
@@ -109,7 +109,7 @@ def check(id_: str, verdict: Verdict = Verdict.PASS, **fields: Any) -> CheckResu
 
 def line(at: float, where: str, word: str, fields: Mapping[str, Any] | str = "", by: str = "") -> str:
     """Write a timeline's line; ``where`` is leg and direction, ``by`` the script rule that made the frame."""
-    rest = fields if isinstance(fields, str) else orjson.dumps(fields).decode()
+    rest = fields if isinstance(fields, str) else json.dumps(fields)
     return f"{at:.3f} {where} {word} {by and f'@{by} '}{rest}".rstrip()
 
 
@@ -338,6 +338,24 @@ def known_run() -> Run:
     return run
 
 
-def upstream_frames(recording: Recording) -> list[str]:
-    """The types on the upstream leg, in order."""
-    return [frame.type for frame in recording.frames if frame.leg is Leg.UPSTREAM]
+def large_run(attempts: int, folder: Path) -> Results:
+    """Write a run of many attempts over 50 cells of ten flows; every attempt has a recording of its own, a quarter fails.
+
+    The recordings are those of the seeds' flows with other names, so that making them up takes no longer than reporting.
+    """
+    flows = ("greeting", "idle", "firm-audio", "text", "function-call", "vad", "error", "close", "context", "session")
+    patterns = {
+        fails: [seeds_attempt(scenario, None, number, fails=fails) for scenario in SEEDS for number in (1, 2)]
+        for fails in (True, False)
+    }
+    made: list[AttemptResult] = []
+    for index in range(attempts):
+        flow, cell = flows[index % 10], {"idle_timeout_ms": 1000 * (index // 10 % 5)}
+        known = patterns[(flow in {"greeting", "idle"} and index % 8 != 0) or index % 16 == 3]
+        result, recording = known[index % len(known)]
+        path = f"recordings/{flow}/one/{cell['idle_timeout_ms']}/{index}.jsonl"
+        made.append(replace(result, scenario=f"{flow}/one", flow=flow, cell=cell, attempt=index, recording=path, nodeid=""))
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        own = hashlib.sha256(str(index).encode()).hexdigest()[:8].encode()
+        (folder / path).write_bytes(dump(recording).replace(b"sess_", b"sess_" + own).replace(b"event_", b"event_" + own))
+    return replace(summarise(made), run=dict(MANIFEST))

@@ -34,7 +34,7 @@
   const squares = [...document.querySelectorAll(".strips a")].map((link) => [link.firstElementChild, facts.get(link.getAttribute("href"))]);
   function filter() {
     const wanted = Object.fromEntries([...filters.querySelectorAll("select")].map((s) => [s.name, s.value]));
-    const fits = (node) => Object.entries(wanted).every(([key, value]) => !value || (node.dataset[key] || "").split(" ").includes(value));
+    const fits = (node) => Object.entries(wanted).every(([key, value]) => !value || (node.dataset[key] || "").split("\n").includes(value));
     let shown = 0;
     const rows = document.querySelectorAll("#attempt-rows tr");
     for (const row of rows) shown += !(row.hidden = !fits(row));
