@@ -20,9 +20,9 @@ _BROKEN: Final = (Verdict.FAIL, Verdict.WARN)
 _HEAD: Final = """# The zoo
 
 Each of these proxies is the reference proxy with one defect, and each is caught by the rule that names its defect, blame
-`proxy`, in the scenario shown. The reference proxy itself keeps every rule of API and contract in the whole library. Policies
-are switched on for their own animals only. This page is printed by `python -m conformance.tests.zoo`; a test keeps it
-current.
+`proxy`, in the scenario shown. The reference proxy itself keeps every rule of API and contract in the whole library.
+Policies are switched on for their own animals only. This page is printed by `python -m conformance.tests.zoo`; a test keeps
+it current.
 
 | rule | kind | the defect | seen in |
 |---|---|---|---|
