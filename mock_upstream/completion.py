@@ -16,7 +16,8 @@ from mock_upstream.errors import SERVER_ERROR, ApiError, Refused, failure, serve
 from mock_upstream.model import pieces
 from mock_upstream.responses import CARRIER, Kind, Output, complete_item, failed_details, shown, shown_item, usage
 from mock_upstream.scene import Scene, made_up_item
-from mock_upstream.timeline import audio_delta, delta, over, part_event
+from mock_upstream.timeline import over
+from mock_upstream.utterances import audio_delta, delta, part_event
 
 Given = Mapping[str, Any]
 Completed = tuple[Mapping[str, Any], Callable[[], None] | None]
@@ -295,7 +296,11 @@ COMPLETERS: Final[Mapping[str, Completer]] = {
     "response.done": _response_done,
     **dict.fromkeys((f"response.output_item.{stage}" for stage in ("added", "done")), _output_item),
     **dict.fromkeys((f"response.content_part.{stage}" for stage in ("added", "done")), _part),
-    **{f"{CARRIER[kind]}.{stage}": partial(_words, kind) for kind in Kind for stage in ("delta", "done")},
+    **{
+        f"{CARRIER[kind]}.{stage}": partial(_words, kind)
+        for kind in (Kind.TEXT, Kind.AUDIO, Kind.CALL)
+        for stage in ("delta", "done")
+    },
     **dict.fromkeys((f"response.output_audio.{stage}" for stage in ("delta", "done")), _audio),
     "rate_limits.updated": _rate_limits,
     **dict.fromkeys((f"mcp_list_tools.{stage}" for stage in ("in_progress", "completed", "failed")), _mcp),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from conformance.wire.durations import MILLISECOND
 from conformance.wire.events import TRANSLATION_CLIENT_EVENTS
-from mock_upstream import player, turns
+from mock_upstream import mcp, player, turns
 from mock_upstream.configuration import input_format, merge
 from mock_upstream.conversation import Item, client_item
 from mock_upstream.errors import (
@@ -37,7 +37,12 @@ def update_session(state: State, event: Mapping[str, Any]) -> None:
     if isinstance(model, str) and is_transcription_model(model):
         raise Refused(replace(transcription_model(model), param="session.model", close=None))
     merged = merge(state.config, patch, state.profile, voice_locked=state.conversation.has_model_audio)
-    state.say(state.event("session.updated", session=merged), lambda: state.configure(patch))
+
+    def in_force() -> None:
+        state.configure(patch)
+        mcp.list_tools(state)
+
+    state.say(state.event("session.updated", session=merged), in_force)
 
 
 def append_audio(state: State, event: Mapping[str, Any]) -> None:

@@ -31,11 +31,14 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function call."""
+    """A function call; with ``server`` the call of an MCP server's tool, which ``asks`` to be approved first or was."""
 
     name: str
     arguments: str
     call_id: str | None = None
+    server: str | None = None
+    asks: bool = False
+    approval_id: str | None = None
 
 
 def decide(knobs: Knobs, turn: int, tools: Sequence[Mapping[str, Any]], tool_choice: Any) -> list[Words | Call]:
@@ -114,7 +117,7 @@ def item_tokens(body: Mapping[str, Any]) -> int:
 def _scripted_call(call: Mapping[str, Any]) -> Call:
     arguments = call.get("arguments", "{}")
     text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
-    return Call(call["name"], text, call.get("call_id"))
+    return Call(call["name"], text, call.get("call_id"), call.get("server_label"))
 
 
 def _demanded(tools: Sequence[Mapping[str, Any]], tool_choice: Any) -> str | None:

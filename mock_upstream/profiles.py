@@ -115,7 +115,10 @@ class Knobs:
     heard: Sequence[str] = HEARD
     """What the user is heard to say, one per committed turn of audible audio."""
     calls: Sequence[Sequence[Mapping[str, Any]]] = ()
-    """The functions the model calls, ``{name, arguments, call_id}``, one list per response; none once they run out."""
+    """The functions the model calls, ``{name, arguments, call_id}``, one list per response; none once they run out.
+
+    With ``server_label`` it is a tool of that MCP server.
+    """
     call_text: str | None = None
     """Words spoken in the same response before a call; None: a call comes alone."""
     chunk_ms: int = 200
@@ -130,6 +133,8 @@ class Knobs:
     """How responses end: ``completed``, ``max_output_tokens``, ``content_filter``, or fail, as with ``server_error``."""
     transcription_fails: str | None = None
     """Every input transcription fails; the value is its code (``""``: null)."""
+    mcp: Literal["works", "list fails", "call fails"] = "works"
+    """What becomes of MCP servers."""
     oob_items: bool = False
     """Send conversation.item events for out-of-band responses, too (documented only for the default conversation)."""
     dialect: Literal["ga", "beta"] = "ga"
@@ -226,6 +231,7 @@ _READERS: Final[Mapping[str, Any]] = {
     "expiry": lambda value: parse_duration(value) if isinstance(value, str) else round(float(value) * SECOND),
     "outcome": str,
     "transcription_fails": str,
+    "mcp": _one_of("works", "list fails", "call fails"),
     "oob_items": _flag,
     "dialect": _one_of("ga", "beta"),
     "strict": _flag,

@@ -5,7 +5,7 @@ makes the steps; `player` plays them while the session goes on reading.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -23,12 +23,17 @@ class Kind(StrEnum):
     TEXT = "text"
     AUDIO = "audio"
     CALL = "call"
+    MCP = "mcp"
+    """A call of an MCP server's tool, which the API makes itself."""
+    APPROVAL = "approval"
+    """A request to be allowed that."""
 
 
 CARRIER: Final = {
     Kind.TEXT: "response.output_text",
     Kind.AUDIO: "response.output_audio_transcript",
     Kind.CALL: "response.function_call_arguments",
+    Kind.MCP: "response.mcp_call_arguments",
 }
 """The event family that carries an output's words."""
 
@@ -124,23 +129,39 @@ def begin(state: State, params: Mapping[str, Any] | None = None) -> Response:
     return response
 
 
-def open_output(
-    state: State, response: Response, kind: Kind, text: str, call: model.Call | None = None, item_id: str | None = None
+def open_message(
+    state: State, response: Response, text: str, kind: Kind | None = None, item_id: str | None = None
 ) -> Output:
-    """Add an output item to a response, and to the conversation unless the response is out of band."""
+    """Add a message to a response: spoken if the response speaks, unless ``kind`` says."""
+    body: dict[str, Any] = {"id": item_id or state.new_id("item"), "type": "message", "status": "in_progress"}
+    body |= {"role": "assistant", "content": []}
+    if state.profile.reasoning:
+        body["phase"] = "final_answer"
+    return _open(state, response, kind or (Kind.AUDIO if response.speaks else Kind.TEXT), text, body)
+
+
+def open_call(state: State, response: Response, call: model.Call, item_id: str | None = None) -> Output:
+    """Add a call to a response: of a function, or of an MCP server's tool, or the request to be allowed that."""
     item_id = item_id or state.new_id("item")
     body: dict[str, Any]
-    if call is not None:
-        call_id = call.call_id or state.ids.call()
+    if call.server is None:
         body = {"id": item_id, "type": "function_call", "status": "in_progress", "name": call.name}
-        body |= {"call_id": call_id, "arguments": ""}
-    else:
-        body = {"id": item_id, "type": "message", "status": "in_progress", "role": "assistant", "content": []}
-    if state.profile.reasoning and call is None:
-        body["phase"] = "final_answer"
-    item = Item(item_id, body, by_model=True, format=response.audio_format)
+        body |= {"call_id": call.call_id or state.ids.call(), "arguments": ""}
+        return _open(state, response, Kind.CALL, call.arguments, body)
+    body = {"id": item_id, "type": "mcp_call", "name": call.name, "server_label": call.server, "arguments": ""}
+    if call.asks:
+        state.asked = replace(call, asks=False, approval_id=item_id)
+        body |= {"type": "mcp_approval_request", "arguments": call.arguments}
+        return _open(state, response, Kind.APPROVAL, call.arguments, body)
+    body |= {"approval_request_id": call.approval_id, "output": None, "error": None}
+    return _open(state, response, Kind.MCP, call.arguments, body)
+
+
+def _open(state: State, response: Response, kind: Kind, text: str, body: dict[str, Any]) -> Output:
+    """Add an output item to a response, and to the conversation unless the response is out of band."""
+    item = Item(body["id"], body, by_model=True, format=response.audio_format)
     output = Output(len(response.outputs), item, kind, text)
-    output.opened = call is not None
+    output.opened = body["type"] != "message"
     response.outputs.append(output)
     if response.in_conversation:
         state.conversation.insert(output.item)
@@ -158,14 +179,19 @@ def shown_item(output: Output) -> dict[str, Any]:
 def complete_item(state: State, output: Output, status: str) -> None:
     """Give an output's item its final content: what was said."""
     item, said = output.item, output.said
-    content: list[dict[str, Any]] = []
-    if output.kind is Kind.AUDIO and output.opened:
-        content = [{"type": "output_audio", "transcript": said}]
-        state.conversation.hold_audio(item, bytes(output.sound))
-    elif output.opened:
-        content = [{"type": "output_text", "text": said}]
-    item.body = {**item.body, "status": status}
-    item.body |= {"arguments": said} if output.kind is Kind.CALL else {"content": content}
+    match output.kind:
+        case Kind.CALL:
+            item.body = {**item.body, "status": status, "arguments": said}
+        case Kind.MCP:
+            item.body = {**item.body, "arguments": said}
+        case Kind.APPROVAL:
+            pass
+        case _:
+            spoken = output.kind is Kind.AUDIO
+            part = {"type": "output_audio", "transcript": said} if spoken else {"type": "output_text", "text": said}
+            item.body = {**item.body, "status": status, "content": [part] if output.opened else []}
+            if spoken and output.opened:
+                state.conversation.hold_audio(item, bytes(output.sound))
     item.text_tokens = model.item_tokens(item.body) + (model.text_tokens(said) if output.kind is Kind.AUDIO else 0)
     item.audio_tokens = model.audio_out_tokens(output.played)
 

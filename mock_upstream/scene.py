@@ -16,9 +16,9 @@ from mock_upstream.handlers import make_item
 from mock_upstream.model import Call, item_tokens
 from mock_upstream.outbox import Outgoing
 from mock_upstream.player import adopt
-from mock_upstream.responses import Kind, Output, Response, begin, open_output
+from mock_upstream.responses import Kind, Output, Response, begin, open_call, open_message
 from mock_upstream.state import State
-from mock_upstream.timeline import VOICE_SEED
+from mock_upstream.utterances import VOICE_SEED
 from mock_upstream.validation import check_event
 
 
@@ -101,15 +101,16 @@ class Scene:
     ) -> Output:
         """Open an output of a response with the ids and names that the script gives."""
         body = item or {}
-        item_id = given.get("item_id") or body.get("id")
-        call = None
+        named = given.get("item_id") or body.get("id")
+        item_id = named if isinstance(named, str) else None
         if kind is Kind.CALL:
             name = given.get("name") or body.get("name") or self._tool_name(response)
             call_id = given.get("call_id") or body.get("call_id")
             call = Call(str(name), str(given.get("arguments") or body.get("arguments") or "{}"), call_id)
-        knobs = self.state.knobs
-        text = call.arguments if call is not None else knobs.transcript[response.turn % len(knobs.transcript)]
-        output = open_output(self.state, response, kind, text, call, item_id if isinstance(item_id, str) else None)
+            output = open_call(self.state, response, call, item_id)
+        else:
+            words = self.state.knobs.transcript
+            output = open_message(self.state, response, words[response.turn % len(words)], kind, item_id)
         self.item = output.item
         return output
 

@@ -21,6 +21,7 @@ from mock_upstream.vad import make_vad
 
 if TYPE_CHECKING:
     from mock_upstream.faults import SessionFault
+    from mock_upstream.model import Call
     from mock_upstream.responses import Response
 
 ANSWER: Final[Micros] = 5 * MILLISECOND
@@ -56,6 +57,10 @@ class State:
         self.streamed = 0
         """Words of it already sent."""
         self.cached_tokens = 0
+        self.asked: Call | None = None
+        """The MCP call that waits for the client's approval."""
+        self.listed: set[str] = set()
+        """The MCP servers whose tools were listed."""
         self.limits = RateLimits(self.profile.tokens_per_minute)
         self.created = False
         self.silent = False
