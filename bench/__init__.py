@@ -1,0 +1,1 @@
+"""Benchmarks: ratios and CPU times of one run, never a test. `python -m bench` runs all."""
