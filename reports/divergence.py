@@ -210,7 +210,7 @@ def _differences(a: Any, b: Any, path: str) -> Iterable[tuple[str, str, str]]:
         for key in sorted({*a, *b}):
             yield from _differences(a.get(key), b.get(key), f"{path}.{key}" if path else key)
     elif a != b:
-        yield path, clip(printable(value_of(a)), 160), clip(printable(value_of(b)), 160)
+        yield path, printable(clip(value_of(a), 160)), printable(clip(value_of(b), 160))
 
 
 def _off_time(story: Sequence[Line], others: Sequence[Sequence[Line]], until: Micros | None) -> OffTime | None:

@@ -138,13 +138,13 @@ def of_leg(lines: Iterable[Line], leg: Leg) -> tuple[Line, ...]:
 
 def title(line: Line) -> str:
     """Write a line for people: ``input_audio_buffer.append ×10, 200 ms``."""
-    name = clip(printable(line.name), 120)
+    name = printable(clip(line.name, 120))
     if line.kind is LineKind.AUDIO:
         return f"{name} ×{line.count}, {line.ms:g} ms" if line.count > 1 else f"{name}, {line.ms:g} ms"
     if line.kind is LineKind.CLOSE:
         return f"closed {line.data.get('code', '')}".strip()
     if line.kind is LineKind.MARK:
-        return clip(printable(_mark(line)), 120)
+        return printable(clip(_mark(line), 120))
     return f"{name} ×{line.count}" if line.count > 1 else name
 
 

@@ -101,7 +101,7 @@ class Details:
             _ms(line.t),
             2 * (line.leg == "upstream") + (line.dir == "down"),
             KINDS.index(line.kind),
-            self._names.setdefault(clip(printable(title(line)), 160), len(self._names)),
+            self._names.setdefault(printable(clip(title(line), 160)), len(self._names)),
             self._shapes.setdefault(shape, len(self._shapes)),
             used,
         ]
