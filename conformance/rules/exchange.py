@@ -164,7 +164,7 @@ class Exchange:
         """Appends that no commit covered."""
         self._requests: list[Request] = []
         self._own = 0
-        self._timeouts: set[Any] = set()
+        self._timeouts: set[str] = set()
         self.settings = settings
         self.injects = injects
         for frame in events:
@@ -218,7 +218,7 @@ class Exchange:
             case "input_audio_buffer.committed":
                 self._committed(frame)
             case "input_audio_buffer.timeout_triggered":
-                self._timeouts.add(frame.data.get("item_id"))
+                self._timeouts.add(name_of(frame.data.get("item_id")))
             case "response.created":
                 self._started(frame)
             case "response.done":
@@ -237,7 +237,7 @@ class Exchange:
                 return
         commit = self._commit(frame, server=True)
         commit.committed = frame
-        commit.timed_out = frame.data.get("item_id") in self._timeouts
+        commit.timed_out = name_of(frame.data.get("item_id")) in self._timeouts
         self.commits.append(commit)
 
     def _started(self, frame: Frame) -> None:
@@ -438,6 +438,11 @@ def turn_detection(session: Mapping[str, Any]) -> Any:
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
+
+
+def name_of(value: Any) -> str:
+    """Return an id or a type if it is a string, else an empty one: only those can be looked up."""
+    return value if isinstance(value, str) else ""
 
 
 def listed(value: Any) -> list[Any]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from conformance.rules.exchange import Response, listed, mapping
+from conformance.rules.exchange import Response, listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.sound import client_format, folded, upstream_format
 from conformance.rules.streams import Chunk, chunks, is_prefix, sounds_alike, total
@@ -129,7 +129,7 @@ def _audio_left(response: Response) -> int:
 
 
 def _may_miss(link: Link, chunk: Chunk, cut: set[str]) -> bool:
-    return chunk.frame.data.get("response_id") in cut or chunk.frame.t + _FLIGHT > link.client_horizon
+    return name_of(chunk.frame.data.get("response_id")) in cut or chunk.frame.t + _FLIGHT > link.client_horizon
 
 
 @rule(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
+from conformance.rules.exchange import name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND
@@ -129,7 +130,7 @@ def _not_accumulated(deltas: Sequence[Frame], interims: Sequence[Frame]) -> Iter
         for delta in deltas:
             if delta.seq > interim.seq:
                 break
-            item, words = delta.data.get("item_id"), delta.data.get("delta")
+            item, words = name_of(delta.data.get("item_id")), delta.data.get("delta")
             so_far[item] = so_far.get(item, "") + (words if isinstance(words, str) else "")
             allowed.add(so_far[item].strip())
         if _text(interim) not in allowed:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from conformance.rules.exchange import listed, mapping
+from conformance.rules.exchange import listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.view import Conn, Link, View, find, once_per_cause, view
 from conformance.verdicts import Level
@@ -100,7 +100,7 @@ def is_client_mistake(link: Link, frame: Frame) -> bool:
     if frame.type == "FunctionCallResponse":
         asked = {call for response in link.exchange.responses for call in response.calls}
         again = [f for f in link.client_texts("FunctionCallResponse") if f.data.get("id") == frame.data.get("id")]
-        return frame.data.get("id") not in asked or again[0] is not frame
+        return name_of(frame.data.get("id")) not in asked or again[0] is not frame
     return False
 
 

@@ -107,7 +107,7 @@ def _note_delta(found: list[Message], response: Response, frame: Frame, name: st
     delta = frame.data.get("delta")
     spoken = delta if isinstance(delta, str) else mapping(delta).get("text")
     message = _message(found, response, frame, frame.data.get("item_id"), "")
-    key = (name, frame.data.get("content_index"))
+    key = (name, str(frame.data.get("content_index")))
     message.deltas[key] = message.deltas.get(key, "") + (spoken if isinstance(spoken, str) else "")
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from conformance.rules.exchange import Item, Response, listed, mapping
+from conformance.rules.exchange import Item, Response, listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.turn_taking import is_unsticking, ledger
 from conformance.rules.turns import Turn, TurnKind
@@ -181,7 +181,7 @@ def tool_output_whole(case: Case) -> Sequence[Finding] | None:
             observed = observed or bool(given)
             if given and not any(_carries(output.body.get("output"), reply.data) for reply in given):
                 findings.append(find(output.frame, "the output is not what the client sent", cause="function_call_output"))
-        findings += _lost(link, replies, {output.body.get("call_id") for output in outputs})
+        findings += _lost(link, replies, {name_of(output.body.get("call_id")) for output in outputs})
     return once_per_cause(findings) if observed or findings else None
 
 
@@ -217,7 +217,7 @@ def _contains(found: Any, error: Any) -> bool:
 def _lost(link: Link, replies: Sequence[Frame], outputs: set[Any]) -> Iterator[Finding]:
     """Yield a finding for each answer to a call the proxy had passed on that never went up, with no Error to say why."""
     asked = {
-        mapping(call).get("id")
+        name_of(mapping(call).get("id"))
         for request in link.shown("FunctionCallRequest")
         for call in listed(request.data.get("functions"))
     }

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from conformance.rules.exchange import Commit, Create, Exchange, Item, Response, item_text, mapping
+from conformance.rules.exchange import Commit, Create, Exchange, Item, Response, item_text, mapping, name_of
 from conformance.wire.durations import SECOND
 from conformance.wire.frames import Frame
 
@@ -97,12 +97,12 @@ class Ledger:
         for item in self.exchange.items:
             if not item.is_output or item.refused is not None:
                 continue
-            call = item.body.get("call_id")
+            call = name_of(item.body.get("call_id"))
             response = next((r for r in self.exchange.responses if call in r.calls), None)
             key: object = response if response is not None else item
             turn = turns.setdefault(key, Turn(TurnKind.TOOLS, item.frame, response=response))
             turn.items.append(item)
-            given = {output.body.get("call_id") for output in turn.items}
+            given = {name_of(output.body.get("call_id")) for output in turn.items}
             if response is None or given >= response.calls.keys():
                 turn.ready = turn.ready or item.frame
         yield from turns.values()

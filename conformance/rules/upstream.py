@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from conformance.rules.exchange import Response, mapping
+from conformance.rules.exchange import Response, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.sound import folded, is_silent
 from conformance.rules.view import Conn, Link, find, once_per_cause, view
@@ -92,7 +92,7 @@ def valid_events(case: Case) -> Sequence[Finding] | None:
     findings: list[Finding] = []
     observed = False
     for link in view(case).links:
-        seen: set[object] = set()
+        seen: set[str] = set()
         for frame in link.upstream.down:
             if is_own(case, frame):
                 continue
@@ -104,7 +104,7 @@ def valid_events(case: Case) -> Sequence[Finding] | None:
                     findings.append(find(frame, f"{frame.type} has no event_id", cause=f"{frame.type} event_id"))
                 elif event_id in seen:
                     findings.append(find(frame, f"the event_id of {frame.type} was used before", cause="event_id reused"))
-                seen.add(event_id)
+                seen.add(name_of(event_id))
     return once_per_cause(findings) if observed else None
 
 

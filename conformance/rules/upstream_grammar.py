@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from conformance.rules.exchange import Response, item_text, mapping
+from conformance.rules.exchange import Response, item_text, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.sound import length
 from conformance.rules.upstream import is_own, is_touched, withheld
@@ -40,21 +40,21 @@ class _Grammar:
 
     def error(self, frame: Frame) -> str | None:
         """Take the next event; return what is wrong with it."""
-        name, id_ = ga_name(frame.type), frame.data.get("item_id")
+        name, id_ = ga_name(frame.type), name_of(frame.data.get("item_id"))
         item = mapping(frame.data.get("item"))
         match name:
             case "response.output_item.added":
-                if item.get("id") in self.items:
+                if name_of(item.get("id")) in self.items:
                     return "the item had been added before"
-                self.items[item.get("id")] = str(item.get("type"))
+                self.items[name_of(item.get("id"))] = str(item.get("type"))
             case "response.output_item.done":
-                return self._close_item(item.get("id"))
+                return self._close_item(name_of(item.get("id")))
             case "response.content_part.added":
                 if id_ not in self.items:
                     return "its item had not been added"
-                self.parts.add((id_, frame.data.get("content_index")))
+                self.parts.add((id_, str(frame.data.get("content_index"))))
             case "response.content_part.done":
-                return self._close_part((id_, frame.data.get("content_index")))
+                return self._close_part((id_, str(frame.data.get("content_index"))))
             case _:
                 stream, _, edge = name.rpartition(".")
                 if stream in _STREAMS and edge in ("delta", "done"):
@@ -79,7 +79,7 @@ class _Grammar:
         return None
 
     def _stream(self, stream: str, edge: str, frame: Frame) -> str | None:
-        id_, index = frame.data.get("item_id"), frame.data.get("content_index")
+        id_, index = name_of(frame.data.get("item_id")), str(frame.data.get("content_index"))
         key = (stream, id_, index)
         if id_ not in self.items:
             return "its item had not been added"
@@ -158,11 +158,11 @@ def item_lifecycle(case: Case) -> Sequence[Finding] | None:
 def _lives(link: Link) -> Iterator[Finding]:
     added: dict[Any, Frame] = {}
     done: set[Any] = set()
-    named = [item.body.get("id") for item in link.exchange.items]
+    named = [name_of(item.body.get("id")) for item in link.exchange.items]
     scripted = withheld(link.upstream, link.case, "conversation.item.added")
     scripted_done = withheld(link.upstream, link.case, "conversation.item.done")
     for frame in link.of("conversation.item.added", "conversation.item.done"):
-        id_ = mapping(frame.data.get("item")).get("id")
+        id_ = name_of(mapping(frame.data.get("item")).get("id"))
         own = is_own(link.case, frame) or named.count(id_) > 1
         if frame.type == "conversation.item.added":
             if id_ in added and not own and not is_own(link.case, added[id_]):
@@ -183,7 +183,7 @@ def _lives(link: Link) -> Iterator[Finding]:
 def _is_in_cut_response(link: Link, id_: Any) -> bool:
     """True for an item of a response that has not ended, was cut off, or that a script touched."""
     for response in link.exchange.responses:
-        ids = {mapping(frame.data.get("item")).get("id") for frame in response.frames}
+        ids = {name_of(mapping(frame.data.get("item")).get("id")) for frame in response.frames}
         if id_ in ids:
             return response.status != "completed" or is_touched(link, response)
     return False
@@ -194,7 +194,7 @@ def _sums(response: Response) -> Iterator[Finding]:
     finals: dict[Any, str] = {}
     for frame in response.frames:
         stream, _, edge = ga_name(frame.type).rpartition(".")
-        key = (stream, frame.data.get("item_id"), frame.data.get("content_index"))
+        key = (stream, name_of(frame.data.get("item_id")), str(frame.data.get("content_index")))
         if stream in _TEXTS and edge == "delta":
             delta = frame.data.get("delta")
             sums[key] = sums.get(key, "") + (delta if isinstance(delta, str) else str(mapping(delta).get("text", "")))
@@ -211,7 +211,7 @@ def _sums(response: Response) -> Iterator[Finding]:
 def _differs(frame: Frame, finals: Mapping[Any, str]) -> Iterator[Finding]:
     item = mapping(frame.data.get("item"))
     text = item_text(item)
-    if item.get("id") in finals and text != finals[item.get("id")] and item.get("status") == "completed":
+    if name_of(item.get("id")) in finals and text != finals[name_of(item.get("id"))] and item.get("status") == "completed":
         yield find(frame, f"the text of {frame.type} is not the done text", cause=f"{frame.type} text")
 
 

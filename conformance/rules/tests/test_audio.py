@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a line of a timeline is one frame
 """Audio is whole on both legs, across chunks, rates and padding."""
 
 import pytest

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a line of a timeline is one frame
 """Commits: how much, whose, and when."""
 
 import pytest

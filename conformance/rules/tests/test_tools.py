@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a line of a timeline is one frame
 """Function outputs: whole, in order, complete, continued."""
 
 import pytest

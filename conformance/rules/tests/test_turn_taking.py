@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a line of a timeline is one frame
 """Confirmation, one response at a time, one create a turn, and every turn answered."""
 
 from conformance.rules.tests.says import CONFLICT, DONE, OUTPUT, OUTPUT_SEEN, USER, USER_SEEN, says
