@@ -70,7 +70,9 @@ def _welcome(mock: MockUpstream, key: str | None, authority: Path | None, record
     clients = {
         "openai, Python": f'AsyncOpenAI(api_key="{key}", base_url="{mock.base_url}", websocket_base_url="{sockets}")',
         "openai-agents, Python": f'model_config={{"url": "{mock.url}?model=gpt-realtime", "api_key": "{key}"}}',
-        "openai, Node": f'new OpenAI({{ apiKey: "{key}", baseURL: "{mock.base_url}" }})',
+        "openai, Node": f'new OpenAI({{ apiKey: "{key}", baseURL: "{mock.base_url}" }})'
+        if mock.url.startswith("wss")
+        else "speaks TLS only; start the mock with --tls",
         "@openai/agents-realtime": f'session.connect({{ apiKey: "{key}", url: "{mock.url}?model=gpt-realtime" }})',
         "this harness": f"OPENAI_API_KEY={key} OPENAI_REALTIME_URL={mock.url} pytest --real",
     }

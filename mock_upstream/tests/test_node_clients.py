@@ -16,6 +16,7 @@ import pytest
 
 from mock_upstream.fixture import RememberingMock
 from mock_upstream.tests.clients import HELLO, PLAY, SUNNY
+from mock_upstream.tests.conversations import converse_with_agents, converse_with_openai
 from mock_upstream.tls import self_made
 
 HERE = Path(__file__).parent / "node"
@@ -51,8 +52,7 @@ async def play(program: str, argument: str, folder: Path) -> dict[str, Any]:
     return seen
 
 
-async def test_openai_for_node_plays_a_whole_conversation_over_tls(mock: RememberingMock, tmp_path: Path) -> None:
-    seen = await play("openai.mjs", mock.base_url, tmp_path)
+def check_openai(seen: dict[str, Any]) -> None:
     assert seen["errors"] == []
     assert seen["text"] == HELLO
     assert seen["audio"]["status"] == "completed"
@@ -62,11 +62,9 @@ async def test_openai_for_node_plays_a_whole_conversation_over_tls(mock: Remembe
     assert seen["answer"] == SUNNY
     assert seen["cancel"] == {"type": "cancelled", "reason": "client_cancelled"}
     assert seen["close"]["code"] == 1000
-    assert mock.sent("error") == []
 
 
-async def test_agents_for_node_runs_a_tool_and_is_interrupted_over_tls(mock: RememberingMock, tmp_path: Path) -> None:
-    seen = await play("agents.mjs", f"{mock.url}?model=gpt-realtime", tmp_path)
+def check_agents(seen: dict[str, Any]) -> None:
     assert seen["errors"] == []
     assert seen["text"] == HELLO
     assert seen["audio"]["status"] == "completed"
@@ -75,4 +73,29 @@ async def test_agents_for_node_runs_a_tool_and_is_interrupted_over_tls(mock: Rem
     assert seen["answer"] == SUNNY
     assert seen["interrupt"] == {"type": "cancelled", "reason": "client_cancelled"}
     assert seen["truncated"]
+
+
+async def test_openai_for_node_plays_a_whole_conversation_over_tls(mock: RememberingMock, tmp_path: Path) -> None:
+    check_openai(await play("openai.mjs", mock.base_url, tmp_path))
+    assert mock.sent("error") == []
+
+
+async def test_agents_for_node_runs_a_tool_and_is_interrupted_over_tls(mock: RememberingMock, tmp_path: Path) -> None:
+    check_agents(await play("agents.mjs", f"{mock.url}?model=gpt-realtime", tmp_path))
+    assert mock.sent("error") == []
+
+
+async def test_the_four_sdks_are_served_at_once(
+    mock: RememberingMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    openai, agents, _, _ = await asyncio.gather(
+        play("openai.mjs", mock.base_url, tmp_path),
+        play("agents.mjs", f"{mock.url}?model=gpt-realtime", tmp_path),
+        converse_with_openai(mock.base_url),
+        converse_with_agents(mock.url),
+    )
+    check_openai(openai)
+    check_agents(agents)
+    assert {frame.conn for frame in mock.recorder.frames} == {0, 1, 2, 3}
     assert mock.sent("error") == []
