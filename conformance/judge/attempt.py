@@ -42,8 +42,7 @@ class Judgement:
 def judge(cell: Cell, recording: wire.Recording, target: Target, rules: Mapping[str, Rule] = RULES) -> Judgement:
     """Judge one attempt."""
     # In our own process, and in front of the real API, a Realtime client is led past the reference proxy.
-    if not target.can_speak(cell.speaks):
-        message = f"{target.name} does not speak {cell.speaks}"
+    if message := target.refuses(cell):
         return _only(CheckResult("speaks", CheckKind.EXPECT, Verdict.UNSUPPORTED, message=message))
     footer = recording.footer
     if footer is None:

@@ -7,14 +7,14 @@ withheld its part or it left a request unanswered, else of the subject. What the
 scenario: a subject has to cope with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from conformance.judge.words import error_parts
 from conformance.verdicts import Blame
 from conformance.wire.durations import SECOND, Micros
-from conformance.wire.events import CLIENT_EVENTS, SERVER_EVENTS
+from conformance.wire.events import CLIENT_EVENTS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.index import Index
 from conformance.wire.patterns import Pattern, pattern_type
@@ -71,6 +71,9 @@ _ABOUT: Final = (
 )
 """Beginnings of an error's code or param, and the client event such an error answers (ground truth §3.2)."""
 
+_UNASKED: Final = ("input_audio_buffer.", "conversation.item.input_audio_transcription.", "rate_limits.")
+"""Beginnings of the events that the upstream sends of itself, once audio has gone up and it listens for turns."""
+
 _DEVIATIONS: Final = frozenset({"withheld", "fault", "delayed"})
 """Marks of the mock deviating; without a script rule's id they are those of a ``--fault``."""
 
@@ -120,7 +123,8 @@ class Evidence:
             return self._of_failure(failed[-1])
         if self._owes(deadline):
             return Blame.UPSTREAM
-        return Blame.UPSTREAM if leg is Leg.UPSTREAM and type_ in SERVER_EVENTS - CLIENT_EVENTS else Blame.PROXY
+        unasked = leg is Leg.UPSTREAM and type_.startswith(_UNASKED) and self._upstream_listens(deadline)
+        return Blame.UPSTREAM if unasked else Blame.PROXY
 
     def of_no_connection(self) -> Blame:
         """Return who is to blame for a client that could not connect."""
@@ -246,6 +250,11 @@ class Evidence:
         sources = self.index.texts(Leg.UPSTREAM, *_SOURCES.get(type_, ()))
         return any(origin - SECOND <= frame.t <= deadline for frame in sources)
 
+    def _upstream_listens(self, deadline: Micros) -> bool:
+        """Tell whether audio went up to an upstream that detects turns by itself."""
+        audio = self.index.texts(Leg.UPSTREAM, "input_audio_buffer.append")
+        return bool(audio) and _turn_detection(self._session(deadline)) is not None
+
     def _owes(self, deadline: Micros) -> bool:
         """Tell whether the upstream left something unanswered that the scenario's own script did not withhold."""
         if any(mark.scripted in self.own_script for mark in self.index.marks("withheld")):
@@ -259,7 +268,37 @@ class Evidence:
             given = self.index.texts(Leg.UPSTREAM, *answers)
             if not any(frame.seq > requests[-1].seq and frame.t <= deadline for frame in given):
                 return True
-        return False
+        return self._owes_own_response(deadline)
+
+    def _owes_own_response(self, deadline: Micros) -> bool:
+        """Tell whether the upstream ended a turn by itself, was to respond by itself, and did not."""
+        turns = [f for f in self.index.texts(Leg.UPSTREAM, "input_audio_buffer.committed") if f.t + _PATIENCE <= deadline]
+        if not turns or not _responds(self._session(turns[-1].t)):
+            return False
+        before = turns[-2].seq if len(turns) > 1 else -1
+        asked = self.index.texts(Leg.UPSTREAM, "input_audio_buffer.commit")
+        given = self.index.texts(Leg.UPSTREAM, "response.created")
+        return not any(before < frame.seq < turns[-1].seq for frame in asked) and not any(
+            frame.seq > turns[-1].seq and frame.t <= deadline for frame in given
+        )
+
+    def _session(self, deadline: Micros) -> Any:
+        """Return the session in force, as the upstream last told it."""
+        told = [f for f in self.index.texts(Leg.UPSTREAM, "session.created", "session.updated") if f.t <= deadline]
+        return told[-1].data.get("session") if told else None
+
+
+def _turn_detection(session: Any) -> Mapping[Any, Any] | None:
+    match session:
+        case {"audio": {"input": {"turn_detection": {**found}}}} | {"turn_detection": {**found}}:
+            return found
+        case _:
+            return None
+
+
+def _responds(session: Any) -> bool:
+    detection = _turn_detection(session)
+    return detection is not None and detection.get("create_response") is not False
 
 
 def _last(frames: Iterable[Frame], before: Frame) -> Frame | None:

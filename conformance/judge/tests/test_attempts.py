@@ -126,6 +126,32 @@ def test_a_proxy_that_does_not_send_its_part_up_is_blamed() -> None:
     assert result_of(expect("x", "upstream", "session.update", within="2s"), nothing).blame is Blame.PROXY
 
 
+@pytest.mark.parametrize(("detection", "blame"), [('{"type": "server_vad"}', Blame.UPSTREAM), ("null", Blame.PROXY)])
+def test_what_the_upstream_sends_of_itself_is_its_own_to_send(detection: str, blame: Blame) -> None:
+    """Without turn detection it is the proxy that must ask: seen with a proxy that never committed."""
+    heard = f"""
+        0.001 client   up   Settings {{}}
+        0.013 upstream down session.updated {{"session": {{"audio": {{"input": {{"turn_detection": {detection}}}}}}}}}
+        0.020 upstream up   input_audio_buffer.append 500ms
+        9.000 client   up   close 1000
+    """
+    committed = expect("x", "upstream", "input_audio_buffer.committed", within="5s")
+    assert result_of(committed, heard).blame is blame
+    assert result_of(expect("x", "upstream", "response.done", within="5s"), heard).blame is Blame.PROXY
+
+
+@pytest.mark.parametrize(("responds", "blame"), [("true", Blame.UPSTREAM), ("false", Blame.PROXY)])
+def test_a_turn_that_the_upstream_ended_is_its_own_to_answer_unless_told_not_to(responds: str, blame: Blame) -> None:
+    ended = f"""
+        0.001 client   up   Settings {{}}
+        0.013 upstream down session.updated {{"session": {{"turn_detection": {{"create_response": {responds}}}}}}}
+        0.020 upstream up   input_audio_buffer.append 500ms
+        1.000 upstream down input_audio_buffer.committed {{}}
+        9.000 client   up   close 1000
+    """
+    assert result_of(expect("x", "client", "binary", within="5s"), ended).blame is blame
+
+
 def test_an_upstream_that_leaves_a_request_unanswered_is_blamed() -> None:
     silent = """
         0.001 client   up   Settings {}
