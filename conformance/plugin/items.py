@@ -122,7 +122,7 @@ class AttemptItem(ScenarioItem):
         if result is None:
             raise HarnessError(f"{self.name} has no recording")
         if result.verdict is Verdict.UNSUPPORTED:
-            pytest.skip(f"unsupported: {self.target.name} does not speak {self.cell.speaks}")
+            pytest.skip(f"unsupported: {result.message}")
         if result.verdict is Verdict.WARN:
             self.warn(ConformanceWarning(describe(result, Verdict.WARN)))
         elif result.verdict is not Verdict.PASS:

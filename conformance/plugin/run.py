@@ -171,15 +171,16 @@ class Run:
 
     def plan_order(self, items: Sequence[AttemptItem]) -> None:
         """Remember the order in which attempts will be asked for."""
-        self._order = [_key(item) for item in items if item.target.can_speak(item.cell.speaks)]
+        self._order = [_key(item) for item in items if item.target.refuses(item.cell) is None]
 
     def attempt(self, item: AttemptItem, *, rerun: int) -> AttemptResult:
         """Record one attempt and judge it; what the target does not speak is not tried."""
         from conformance.judge import judge
         from conformance.known import weigh
 
-        blank = self.without_recording(item, "", Verdict.UNSUPPORTED)
-        if not item.target.can_speak(item.cell.speaks):
+        reason = item.target.refuses(item.cell)
+        blank = self.without_recording(item, reason or "", Verdict.UNSUPPORTED)
+        if reason is not None:
             return blank
         key = _key(item, rerun)
         path = self._path(key)

@@ -252,7 +252,10 @@ class ScenarioPart(Part):
     title: str = Field("", description="one sentence: what it proves")
     flow: Name = Field(description="what it exercises; the report compares flows")
     refs: list[Text] = Field(default_factory=list, description="rules it is about; a policy rule named here is on")
-    tags: list[Text] = Field(default_factory=list, description="words to select by")
+    tags: list[Text] = Field(
+        default_factory=list,
+        description="words to select by; `scripted`: says nothing without its script, so never tried on the real API",
+    )
     speaks: Literal["voice-agent", "realtime"] = Field("voice-agent", description="the protocol of the client leg")
     vars: dict[str, Any] = Field(default_factory=dict, description="constants, used as `${name}`")
     matrix: dict[str, Values] = Field(

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from conformance.verdicts import Level
 from conformance.wire.durations import Micros
 from conformance.wire.frames import Leg
 from conformance.wire.patterns import Pattern
 from conformance.wire.script import Script, ScriptRule
+
+
+SCRIPTED: Final = "scripted"
+"""The tag of a scenario that says nothing without its script; the real API is not tried on it."""
 
 
 class Speaks(StrEnum):
@@ -147,6 +151,11 @@ class Cell:
     script: Script
     checks: tuple[Check, ...]
     mutants: tuple[Mutant, ...]
+
+    @property
+    def needs_script(self) -> bool:
+        """True for what the tag ``scripted`` marks: what is expected comes from the script, so only the mock can show it."""
+        return SCRIPTED in self.tags
 
     @property
     def label(self) -> str:

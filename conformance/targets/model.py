@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from conformance.scenario.model import Speaks
+from conformance.scenario.model import Cell, Speaks
 from conformance.wire.durations import Micros
 
 
@@ -43,6 +43,13 @@ class Target:
         """True when the subject is not in our process, so that only the real clock fits it."""
         return self.url is not None or self.command is not None
 
-    def can_speak(self, protocol: Speaks) -> bool:
-        """True when the target speaks a scenario's protocol; in process the mock itself answers Realtime clients."""
-        return not self.is_external or protocol in self.speaks
+    def refuses(self, cell: Cell) -> str | None:
+        """Return why this target cannot be tried on a cell; None when it can.
+
+        In process the mock itself answers Realtime clients. The real API cannot be told to deviate.
+        """
+        if self.is_external and cell.speaks not in self.speaks:
+            return f"{self.name} does not speak {cell.speaks}"
+        if self.upstream is Upstream.REAL and cell.needs_script:
+            return f"{self.name} follows no script, and without its script this scenario asks for nothing"
+        return None
