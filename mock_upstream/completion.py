@@ -15,7 +15,7 @@ from mock_upstream.conversation import Item
 from mock_upstream.errors import SERVER_ERROR, ApiError, Refused, failure, server_error
 from mock_upstream.model import pieces
 from mock_upstream.responses import CARRIER, Kind, Output, complete_item, failed_details, shown, shown_item, usage
-from mock_upstream.scene import Scene, made_up_item
+from mock_upstream.scene import Scene, item_type, made_up_item
 from mock_upstream.timeline import over
 from mock_upstream.utterances import audio_delta, delta, part_event
 
@@ -160,7 +160,7 @@ def _response_done(scene: Scene, type_: str, given: Given) -> Completed:
 def _open_like(scene: Scene, given: Given, item: Mapping[str, Any]) -> Output:
     """Open an output that looks like an item the script gives."""
     response = scene.response(given)
-    if item.get("type") == "function_call":
+    if item_type(item) == "function_call":
         output = scene.new_output(response, {}, Kind.CALL, item)
         output.said = str(item.get("arguments") or output.text)
         return output
@@ -177,14 +177,20 @@ def _output_item(scene: Scene, type_: str, given: Given) -> Completed:
     state, item = scene.state, given.get("item") or {}
     response = scene.response(given)
     added = type_.endswith("added")
-    index = given.get("output_index")
-    known = [output for output in response.outputs if output.item.id == item.get("id") or output.index == index]
+    type_of_item = item_type(item)
+    known = [
+        output
+        for output in response.outputs
+        if (output.item.id == item.get("id") or output.index == given.get("output_index"))
+        and type_of_item in (None, output.item.body["type"])
+    ]
+    fitting = [output for output in response.outputs if output.item.body["type"] == (type_of_item or "message")]
     if known:
         output = known[-1]
-    elif added:
-        output = _open_like(scene, given, {**item, "content": []} if item.get("type") != "function_call" else item)
+    elif fitting and not added and "id" not in item:
+        output = fitting[-1]
     else:
-        output = scene.output(given, Kind.CALL if item.get("type") == "function_call" else None, item)
+        output = _open_like(scene, given, {**item, "content": []} if added and type_of_item != "function_call" else item)
     if added:
         output.item.body = {**output.item.body, "status": "in_progress"}
         if output.kind is Kind.CALL:

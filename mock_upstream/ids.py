@@ -21,7 +21,7 @@ class Ids:
 
     def __init__(self, seed: int, conn: int, epoch: int) -> None:
         """Start; ``epoch`` is the unix second that time 0 stands for."""
-        self._bytes = Random(f"{seed}/{conn}").randbytes
+        self._bytes = Random(seed << 16 | conn).randbytes
         self._pool = ""
         self._next = 0
         self._epoch = epoch

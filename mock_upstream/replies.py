@@ -13,7 +13,7 @@ from conformance.wire.script import Reply, ScriptRule
 from mock_upstream import beta
 from mock_upstream.completion import COMPLETERS
 from mock_upstream.outbox import Outgoing
-from mock_upstream.scene import Scene
+from mock_upstream.scene import Scene, item_type
 from mock_upstream.state import State
 
 
@@ -36,13 +36,20 @@ def merged(completed: Any, given: Any) -> Any:
     return given
 
 
+def _is_like(given: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Tell whether a script's event is of the same type as another, and about the same kind of item."""
+    item, other = given.get("item") or {}, event.get("item") or {}
+    same = item_type(item) in (None, other.get("type")) and item.get("role", other.get("role")) == other.get("role")
+    return given.get("type") == event.get("type") and same
+
+
 def _complete(scene: Scene, reply: Reply) -> tuple[Mapping[str, Any], Callable[[], None] | None]:
     given = reply.event
     if reply.raw:
         return given, None
     type_ = given.get("type")
     replaced = scene.replaced
-    if replaced is not None and replaced.event.get("type") == type_:
+    if replaced is not None and _is_like(given, replaced.event):
         scene.replaced = None  # its effect comes true once
         event_id = {"event_id": scene.state.new_id("event")}
         return merged({**replaced.event, **event_id}, given), replaced.sent

@@ -166,7 +166,8 @@ class Scene:
             except Refused:
                 return None
         body = self._client_item.body
-        same = all(wanted.get(key, body.get(key)) == body.get(key) for key in ("id", "type", "role", "call_id"))
+        same = all(wanted.get(key, body.get(key)) == body.get(key) for key in ("id", "role", "call_id"))
+        same = same and item_type(wanted) in (None, body["type"])
         return self._client_item if same else None
 
     def _made_up(self, wanted: Mapping[str, Any]) -> Item:
@@ -180,10 +181,22 @@ class Scene:
         return names[0] if names else "function"
 
 
+def item_type(item: Mapping[str, Any]) -> str | None:
+    """Return the type of an item of which a script gives only some fields; None where they do not tell."""
+    if isinstance(item.get("type"), str):
+        return str(item["type"])
+    if "content" in item or "role" in item:
+        return "message"
+    if "output" in item:
+        return "function_call_output"
+    return "function_call" if {"name", "arguments", "call_id"} & item.keys() else None
+
+
 def made_up_item(state: State, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rest of an item of which a script gives only some fields."""
     filled: dict[str, Any]
-    match wanted.get("type", "message"):
+    type_ = item_type(wanted) or "message"
+    match type_:
         case "function_call":
             filled = {"status": "completed", "name": "function", "call_id": state.ids.call(), "arguments": "{}"}
         case "function_call_output":
@@ -192,4 +205,4 @@ def made_up_item(state: State, wanted: Mapping[str, Any]) -> dict[str, Any]:
             filled = {"status": "completed", "role": "user", "content": []}
         case _:
             filled = {}
-    return {"type": "message", **filled, **{key: value for key, value in wanted.items() if key != "id"}}
+    return {"type": type_, **filled, **{key: value for key, value in wanted.items() if key != "id"}}

@@ -1,6 +1,6 @@
 """A script's rules as they are used up: which one, if any, has a say in an event."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -18,7 +18,8 @@ class Rules:
         self._left: dict[int, int] = {}
         for rule in self._live:
             self._note_times(rule)
-        self._chance: Callable[[], float] = Random(f"{seed}/{conn}/script").random
+        self._seed = f"{seed}/{conn}/script"
+        self._random: Random | None = None
         self.timed = [rule for rule in mine if rule.when is None and rule.at is not None]
         self.standing = [rule for rule in mine if rule.when is None and rule.at is None]
 
@@ -57,7 +58,11 @@ class Rules:
 
     def happens(self, probability: float) -> bool:
         """Tell whether something of this probability happens now; certainties draw nothing from the random source."""
-        return probability >= 1 or self._chance() < probability
+        if probability >= 1:
+            return True
+        if self._random is None:
+            self._random = Random(self._seed)
+        return self._random.random() < probability
 
 
 def scope_of(fault: Fault) -> str:
