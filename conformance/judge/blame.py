@@ -7,10 +7,11 @@ withheld its part or it left a request unanswered, else of the subject. What the
 scenario: a subject has to cope with it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from conformance.judge.owing import ANSWERS, listens, owes
 from conformance.judge.words import error_parts
 from conformance.verdicts import Blame
 from conformance.wire.durations import SECOND, Micros
@@ -21,19 +22,6 @@ from conformance.wire.patterns import Pattern, pattern_type
 
 _FORWARDING: Final[Micros] = 2 * SECOND
 """An error at the client without the upstream's words belongs to an upstream end at most this long before."""
-
-_PATIENCE: Final[Micros] = SECOND
-"""A request upstream that is this old without an answer is owed one."""
-
-_ANSWERS: Final = {
-    "open": ("session.created", "error"),
-    "session.update": ("session.updated",),
-    "conversation.item.create": ("conversation.item.added", "conversation.item.done", "conversation.item.created"),
-    "response.create": ("response.created",),
-    "input_audio_buffer.commit": ("input_audio_buffer.committed",),
-    "response.created": ("response.done",),
-}
-"""What the upstream owes after an event, any one of these."""
 
 _SOURCES: Final = {
     "SettingsApplied": ("session.updated",),
@@ -121,9 +109,9 @@ class Evidence:
         failed = [frame for frame in self._failures() if frame.t <= deadline and frame.scripted not in self.own_script]
         if failed:
             return self._of_failure(failed[-1])
-        if self._owes(deadline):
+        if owes(self.index, self.own_script, deadline):
             return Blame.UPSTREAM
-        unasked = leg is Leg.UPSTREAM and type_.startswith(_UNASKED) and self._upstream_listens(deadline)
+        unasked = leg is Leg.UPSTREAM and type_.startswith(_UNASKED) and listens(self.index, deadline)
         return Blame.UPSTREAM if unasked else Blame.PROXY
 
     def of_no_connection(self) -> Blame:
@@ -178,7 +166,7 @@ class Evidence:
 
     def _was_asked_for(self, answer: Frame) -> bool:
         """Tell whether the upstream only answered: as many requests went up as such answers came down."""
-        for asked, answers in _ANSWERS.items():
+        for asked, answers in ANSWERS.items():
             if answer.type in answers and asked in CLIENT_EVENTS:
                 requests = [f for f in self.index.texts(answer.leg, asked) if f.seq < answer.seq]
                 given = [f for f in self.index.texts(answer.leg, answer.type) if f.seq <= answer.seq]
@@ -204,7 +192,7 @@ class Evidence:
         if self._answers_client_mistake(frame):
             return Blame.CLIENT
         # A proxy that reports the upstream's silence is not to blame for it.
-        return Blame.UPSTREAM if self._deviated(frame.t) or self._owes(frame.t) else Blame.PROXY
+        return Blame.UPSTREAM if self._deviated(frame.t) or owes(self.index, self.own_script, frame.t) else Blame.PROXY
 
     def _of_end_at_client(self, frame: Frame) -> Blame | None:
         before = [failure for failure in self._failures() if failure.seq < frame.seq]
@@ -249,56 +237,6 @@ class Evidence:
             return any(origin - SECOND <= failure.t <= deadline for failure in self._failures())
         sources = self.index.texts(Leg.UPSTREAM, *_SOURCES.get(type_, ()))
         return any(origin - SECOND <= frame.t <= deadline for frame in sources)
-
-    def _upstream_listens(self, deadline: Micros) -> bool:
-        """Tell whether audio went up to an upstream that detects turns by itself."""
-        audio = self.index.texts(Leg.UPSTREAM, "input_audio_buffer.append")
-        return bool(audio) and _turn_detection(self._session(deadline)) is not None
-
-    def _owes(self, deadline: Micros) -> bool:
-        """Tell whether the upstream left something unanswered that the scenario's own script did not withhold."""
-        if any(mark.scripted in self.own_script for mark in self.index.marks("withheld")):
-            return False
-        opened = self.index.others(Leg.UPSTREAM, Kind.OPEN)
-        for asked, answers in _ANSWERS.items():
-            asking = self.index.texts(Leg.UPSTREAM, asked) if asked != "open" else opened
-            requests = [frame for frame in asking if frame.t + _PATIENCE <= deadline]
-            if not requests or requests[-1].scripted in self.own_script:
-                continue
-            given = self.index.texts(Leg.UPSTREAM, *answers)
-            if not any(frame.seq > requests[-1].seq and frame.t <= deadline for frame in given):
-                return True
-        return self._owes_own_response(deadline)
-
-    def _owes_own_response(self, deadline: Micros) -> bool:
-        """Tell whether the upstream ended a turn by itself, was to respond by itself, and did not."""
-        turns = [f for f in self.index.texts(Leg.UPSTREAM, "input_audio_buffer.committed") if f.t + _PATIENCE <= deadline]
-        if not turns or not _responds(self._session(turns[-1].t)):
-            return False
-        before = turns[-2].seq if len(turns) > 1 else -1
-        asked = self.index.texts(Leg.UPSTREAM, "input_audio_buffer.commit")
-        given = self.index.texts(Leg.UPSTREAM, "response.created")
-        return not any(before < frame.seq < turns[-1].seq for frame in asked) and not any(
-            frame.seq > turns[-1].seq and frame.t <= deadline for frame in given
-        )
-
-    def _session(self, deadline: Micros) -> Any:
-        """Return the session in force, as the upstream last told it."""
-        told = [f for f in self.index.texts(Leg.UPSTREAM, "session.created", "session.updated") if f.t <= deadline]
-        return told[-1].data.get("session") if told else None
-
-
-def _turn_detection(session: Any) -> Mapping[Any, Any] | None:
-    match session:
-        case {"audio": {"input": {"turn_detection": {**found}}}} | {"turn_detection": {**found}}:
-            return found
-        case _:
-            return None
-
-
-def _responds(session: Any) -> bool:
-    detection = _turn_detection(session)
-    return detection is not None and detection.get("create_response") is not False
 
 
 def _last(frames: Iterable[Frame], before: Frame) -> Frame | None:
