@@ -40,7 +40,7 @@ def binary_is_audio(case: Case) -> Sequence[Finding] | None:
                 continue
             observed = True
             words = "JSON" if "json" in frame.data else "text" if "text" in frame.data else None
-            if words is not None and frame.data.get("sha256") not in bodies:
+            if words is not None and folded(frame).get("sha256") not in bodies:
                 type_ = mapping(frame.data.get("json")).get("type")
                 named = type_ if isinstance(type_, str) else words
                 findings.append(find(frame, f"a binary frame holds {words}, not audio ({named})", cause=named))

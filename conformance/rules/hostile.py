@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from conformance.rules.exchange import listed, mapping, name_of
+from conformance.rules.exchange import audio_bytes, listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.view import Conn, Link, View, find, once_per_cause, view
 from conformance.verdicts import Level
@@ -77,7 +77,7 @@ def _is_off(value: Any) -> bool:
 def is_hostile(frame: Frame) -> bool:
     """True for anything a careful client would not send."""
     if frame.kind is Kind.BINARY:
-        size = int(frame.data.get("bytes", 0))
+        size = audio_bytes(frame)
         return size % 2 == 1 or size >= _LARGE or "json" in frame.data or "text" in frame.data
     return is_malformed(frame) or is_unknown(frame)
 

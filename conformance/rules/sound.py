@@ -91,7 +91,11 @@ def is_silent(frame: Frame) -> bool:
 
 
 def folded(frame: Frame) -> Mapping[str, Any]:
-    """Return what stands in for the audio of a binary frame, an append or an audio delta."""
-    if frame.kind is Kind.BINARY:
-        return frame.data
-    return mapping(frame.data.get(AUDIO_FIELDS.get(frame.type, "")))
+    """Return what stands in for the audio of a binary frame, an append or an audio delta.
+
+    Empty if it holds none: a peer may send an object where audio belongs, and then nothing has been folded.
+    """
+    body = frame.data if frame.kind is Kind.BINARY else mapping(frame.data.get(AUDIO_FIELDS.get(frame.type, "")))
+    whole = isinstance(body.get("bytes"), int) and isinstance(body.get("sha256"), str) and isinstance(body.get("at"), int)
+    loud = all(isinstance(rms, int) for rms in listed(body.get("rms")))
+    return body if (whole and loud) or isinstance(body.get("chars"), int) else {}

@@ -59,7 +59,7 @@ class Speech:
         for frame in self.link.client.down if self.link.client is not None else ():
             if frame.kind is not Kind.BINARY:
                 continue
-            owner = owners.get(frame.data.get("sha256"))
+            owner = owners.get(folded(frame).get("sha256"))
             before = [response for delta, response in deltas if delta.seq < frame.seq]
             if before and (owner is None or owner.first_seq > frame.seq or _is_ambiguous(deltas, frame)):
                 owner = before[-1]
@@ -122,7 +122,7 @@ class Speech:
 
 def _is_ambiguous(deltas: Sequence[tuple[Frame, Response]], frame: Frame) -> bool:
     """True when several responses sent the very same bytes, such as silence."""
-    same = {id(response) for delta, response in deltas if folded(delta).get("sha256") == frame.data.get("sha256")}
+    same = {id(response) for delta, response in deltas if folded(delta).get("sha256") == folded(frame).get("sha256")}
     return len(same) > 1
 
 
