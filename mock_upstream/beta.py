@@ -42,9 +42,6 @@ def ga_type(type_: str) -> str:
 
 def speaks_beta(event: Event, knobs: Knobs) -> bool:
     """Tell whether a client event is to be judged as beta: always when strict, else unless it has a GA shape."""
-    session = event.get("session")
-    if isinstance(session, Mapping) and "audio" in session and (knobs.strict or knobs.reject_session_audio):
-        return True
     return knobs.strict or not _looks_ga(event)
 
 
@@ -92,9 +89,14 @@ def outbound(event: Event, knobs: Knobs, config: Mapping[str, Any]) -> Event | N
         translated["response"] = _response(translated["response"], config)
     if type_ == "response.function_call_arguments.done":
         translated.pop("name", None)
-    if type_ == "response.output_audio_transcript.delta" and knobs.deltas == "object":
-        translated["delta"] = {"text": translated["delta"]}
-    return translated
+    return object_delta(translated) if knobs.deltas == "object" else translated
+
+
+def object_delta(event: Event) -> Event:
+    """Return a transcript's delta as an object ``{"text": …}``, in which form some clients have met it."""
+    if not str(event["type"]).endswith("audio_transcript.delta"):
+        return event
+    return {**event, "delta": {"text": event["delta"]}}
 
 
 def _session_event(type_: str, session: Mapping[str, Any]) -> str:

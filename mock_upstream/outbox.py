@@ -35,20 +35,20 @@ class Outgoing(NamedTuple):
 class Outbox:
     """Turns events into actions. The session sets the hooks: ``play`` a rule's reply, ``arm`` a fault, ``on_sent``."""
 
-    def __init__(self, agenda: Agenda, rules: Rules, translate: Translate | None) -> None:
+    def __init__(self, agenda: Agenda, rules: Rules) -> None:
         self.actions: list[Action] = []
         self.closed = False
         self.scripted: str | None = None
         """The rule in whose name everything is said at the moment."""
         self.spoiling: Fault | None = None
         """The fault of everything that is said at the moment."""
+        self.translate: Translate | None = None
+        """Gives events their form in the session's dialect; None where they have it."""
         self.play: Callable[[ScriptRule, Outgoing], None] = lambda _rule, _replaced: None
         self.arm: Callable[[Fault, str | None], None] = lambda _fault, _scripted: None
         self.on_sent: list[Callable[[Mapping[str, Any]], None]] = []
         self._agenda = agenda
         self._rules = rules
-        self._translate = translate or _unchanged
-        self._translates = translate is not None
         self._stalled = False
         self._stalled_by: str | None = None
         self._overtaken: Outgoing | None = None
@@ -56,7 +56,7 @@ class Outbox:
     @property
     def is_plain(self) -> bool:
         """Whether nobody has a say in events or wants to know of them: they may go straight into ``actions``."""
-        return not (self.on_sent or self._rules.any or self._translates or self._stalled or self.closed)
+        return not (self.on_sent or self._rules.any or self.translate or self._stalled or self.closed)
 
     def say(self, event: Mapping[str, Any], sent: Callable[[], None] | None = None) -> None:
         """Let an event go out now, unless somebody has a say in it."""
@@ -72,7 +72,7 @@ class Outbox:
         if outgoing.exempt:
             self.send(outgoing)
             return
-        event = self._translate(outgoing.event)
+        event = outgoing.event if self.translate is None else self.translate(outgoing.event)
         if event is None:
             if outgoing.sent is not None:
                 outgoing.sent()
@@ -194,7 +194,3 @@ class Outbox:
             listener(outgoing.event)
         if self._overtaken is not None:
             self._flush_overtaken()
-
-
-def _unchanged(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    return event

@@ -141,9 +141,9 @@ class Knobs:
     strict: bool = True
     """Beta only: refuse GA fields and event shapes."""
     deltas: Literal["string", "object"] = "string"
-    """Beta only: the form of transcript deltas."""
+    """The form of transcript deltas."""
     reject_session_audio: bool = False
-    """Beta only: refuse ``session.audio`` even when not strict."""
+    """Refuse ``session.audio`` as an unknown parameter, whatever the dialect."""
     verify_calls: bool = True
     """Refuse a function output whose call_id nobody called (R livekit#3344)."""
 

@@ -32,6 +32,7 @@ from mock_upstream.errors import (
     invalid_api_key,
     session_expired,
     transcription_model,
+    unknown_parameter,
     unsupported_model,
 )
 from mock_upstream.handlers import HANDLERS
@@ -174,6 +175,9 @@ class Session:
         state = self._state
         event_id = event.get("event_id")
         try:
+            session = event.get("session")
+            if state.knobs.reject_session_audio and isinstance(session, Mapping) and "audio" in session:
+                raise Refused(unknown_parameter("session.audio"))
             check_event(event, beta=state.beta and beta.speaks_beta(event, state.knobs))
             if state.beta:
                 event = beta.inbound(event)

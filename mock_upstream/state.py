@@ -38,7 +38,8 @@ class State:
         self.ids = Ids(setup.seed, setup.conn, setup.epoch)
         self.agenda = Agenda()
         self.rules = Rules(setup.script.rules, setup.seed, setup.conn)
-        self.outbox = Outbox(self.agenda, self.rules, self._to_beta if self.beta else None)
+        self.outbox = Outbox(self.agenda, self.rules)
+        self.set_knobs()
         self.config: Mapping[str, Any] = initial(self.profile, "", 0)
         self.conversation = Conversation("")
         self.buffer = AudioBuffer(input_format(self.config))
@@ -93,6 +94,10 @@ class State:
     def set_knobs(self, **knobs: Any) -> None:
         """Turn some knobs."""
         self.knobs = replace(self.knobs, **knobs)
+        if self.beta:
+            self.outbox.translate = self._to_beta
+        else:
+            self.outbox.translate = beta.object_delta if self.knobs.deltas == "object" else None
 
     def new_id(self, prefix: str) -> str:
         """Return a new id; its clock is now."""

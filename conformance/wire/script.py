@@ -114,9 +114,9 @@ FAULTS: Final[Mapping[str, FaultSpec]] = {
             "close-after-first-text", "session", "Close 1000 after the first text item, no reply.", {"after": "2.7s"}
         ),
         FaultSpec("silent-model", "session", "Commits and items are acknowledged; no response gives any output."),
-        FaultSpec("string-deltas", "session", "Beta: transcript deltas are strings, as documented."),
-        FaultSpec("object-deltas", "session", 'Beta: transcript deltas are objects {"text": …}.'),
-        FaultSpec("reject-session-audio", "session", "Beta: session.audio is refused as an unknown parameter."),
+        FaultSpec("string-deltas", "session", "Transcript deltas are strings, as documented."),
+        FaultSpec("object-deltas", "session", 'Transcript deltas are objects {"text": …}.'),
+        FaultSpec("reject-session-audio", "session", "session.audio is refused as an unknown parameter."),
         FaultSpec("delay", "event", "The event goes out `by` later; others may overtake it.", {"by": "500ms", **_CHOSEN}),
         FaultSpec("drop", "event", "The event is withheld.", _CHOSEN),
         FaultSpec("duplicate", "event", "The event goes out twice.", _CHOSEN),

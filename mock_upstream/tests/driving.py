@@ -47,7 +47,7 @@ def once(types: Sequence[str]) -> list[str]:
 class Client:
     """A client on virtual time: it connects, sends, lets time pass, and remembers what it got.
 
-    Unless ``broken``, every text frame must be a valid event of the dialect, and unless ``repeats`` with a fresh ``event_id``.
+    Unless ``broken``, every text frame must be a valid event of the dialect with a fresh ``event_id``.
     """
 
     def __init__(
@@ -58,7 +58,6 @@ class Client:
         broken: bool = False,
         dialect: str = "ga",
         opened: int = 0,
-        repeats: bool = False,
         **setup: Any,
     ) -> None:
         script = Script(profile, tuple(rules), settings or {})
@@ -69,7 +68,6 @@ class Client:
         self.log: list[tuple[float, Mapping[str, Any]]] = []
         """Time in milliseconds and event of every text frame."""
         self._broken = broken
-        self._repeats = repeats
         self._dialect: Any = dialect
         self._ids: set[str] = set()
         self._take(self.session.open(opened))
@@ -163,5 +161,5 @@ class Client:
         assert orjson.loads(send.text) == send.event
         assert problems(send.event, "server", self._dialect) == [], send.event
         event_id = send.event["event_id"]
-        assert self._repeats or event_id not in self._ids, f"{event_id} came twice"
+        assert event_id not in self._ids, f"{event_id} came twice"
         self._ids.add(event_id)
