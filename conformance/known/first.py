@@ -1,7 +1,7 @@
 """A first known.yaml from a run: what failed always or sometimes, cell by cell, ready to be explained."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, Final
@@ -64,18 +64,26 @@ def first_known(attempts: Iterable[AttemptResult], run: str) -> str:
 
 
 def _whens(
-    failing: Sequence[str], tried: Iterable[str], values: Mapping[str, Mapping[str, Any]]
+    failing: Sequence[str], tried: Collection[str], values: Mapping[str, Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Return the matrix values that mean the failing cells and no other: what they share if it will do, else each cell."""
+    """Return the matrix values that mean the failing cells and no others, in as few entries as one name allows."""
     if not failing:
         return []
-    first = values[failing[0]]
-    shared = {name: value for name, value in first.items() if all(values[cell][name] == value for cell in failing)}
-    meant = {cell for cell in tried if all(values[cell][name] == value for name, value in shared.items())}
-    if meant != set(failing):
-        return [values[cell] for cell in failing]
-    varied = {name: value for name, value in shared.items() if any(values[cell][name] != value for cell in tried)}
-    return [varied]
+    names = list(values[failing[0]])
+    for chosen in (
+        [name for name in names if len({_key(values[cell][name]) for cell in failing}) == 1],
+        *([n] for n in names),
+    ):
+        whens = {_key([values[cell][name] for name in chosen]): {n: values[cell][n] for n in chosen} for cell in failing}
+        meant = {cell for cell in tried if _key([values[cell][name] for name in chosen]) in whens}
+        if meant == set(failing):
+            varied = [name for name in chosen if len({_key(values[cell][name]) for cell in tried}) > 1]
+            return [{name: when[name] for name in varied} for when in whens.values()]
+    return [values[cell] for cell in failing]
+
+
+def _key(value: Any) -> bytes:
+    return orjson.dumps(value)
 
 
 class _Representer(RoundTripRepresenter):

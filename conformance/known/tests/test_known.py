@@ -202,6 +202,12 @@ def test_a_first_file_names_what_the_failing_cells_share() -> None:
     assert "held" not in text
     uneven = [*attempts[:3], at({"held": "600ms", "idle": 10000}, QUIET_FAILED)]
     assert first_known(uneven, "x").count("- check:") == 3
+    two_of_three = [
+        *attempts,
+        at({"held": "100ms", "idle": 5000}, QUIET_FAILED),
+        at({"held": "600ms", "idle": 5000}, QUIET_FAILED),
+    ]
+    assert first_known(two_of_three, "x").count("- check:") == 2
 
 
 def test_entries_must_name_what_exists(tmp_path: Path) -> None:
