@@ -3,18 +3,16 @@
 import asyncio
 import logging
 import os
-import re
-import signal
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 from websockets.asyncio.client import ClientConnection, connect
 
+from conformance.cli.serving import give_up, read_listen, serve_until_stopped
 from conformance.real.api import DEFAULT_MODEL, DEFAULT_URL, RealApi
 from conformance.reference_proxy.server import ReferenceProxy
 from conformance.targets.urls import check_websocket_url
 
-_LISTEN: Final = re.compile(r"(?:(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):)?(?P<port>\d{1,5})")
 _LARGEST_FRAME: Final = 64 * 1024 * 1024
 _HANDSHAKE: Final = 10.0
 
@@ -36,14 +34,8 @@ def command(
     Example: conformance proxy --listen 127.0.0.1:8080 --upstream ws://127.0.0.1:8765/v1/realtime
     """
     logging.basicConfig(format="%(levelname)s %(message)s")
-    host, port = _read_listen(listen)
-    asyncio.run(_serve(_read_api(upstream, model), host, port))
-
-
-async def _serve(api: RealApi, host: str, port: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    host, port = read_listen("proxy", listen)
+    api = _read_api(upstream, model)
 
     async def dial() -> ClientConnection:
         return await connect(
@@ -55,35 +47,18 @@ async def _serve(api: RealApi, host: str, port: int) -> None:
         )
 
     proxy = ReferenceProxy(dial, host=host, port=port)
-    try:
-        await proxy.__aenter__()
-    except OSError as error:
-        _give_up(f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another --listen")
-    try:
-        typer.echo(f"Voice-agent clients connect to {proxy.url}; upstream is {api.url}, model {api.model} (Ctrl-C stops).")
-        await stop.wait()
-    finally:
-        await proxy.__aexit__(None, None, None)
-    typer.echo("Stopped.")
 
+    def welcome() -> str:
+        return f"Voice-agent clients connect to {proxy.url}; upstream is {api.url}, model {api.model} (Ctrl-C stops it)"
 
-def _read_listen(listen: str) -> tuple[str, int]:
-    match = _LISTEN.fullmatch(listen)
-    if match is None or int(match["port"]) > 65_535:
-        _give_up(f"--listen {listen}: write it as HOST:PORT, such as 127.0.0.1:8080")
-    return (match["host"] or "127.0.0.1").strip("[]"), int(match["port"])
+    asyncio.run(serve_until_stopped("proxy", proxy, listen, welcome))
 
 
 def _read_api(upstream: str | None, model: str | None) -> RealApi:
+    given = {"OPENAI_REALTIME_URL": upstream, "OPENAI_REALTIME_MODEL": model}
     try:
-        given = {"OPENAI_REALTIME_URL": upstream, "OPENAI_REALTIME_MODEL": model}
         if upstream is not None:
             check_websocket_url(upstream, "--upstream")
         return RealApi.from_environment({**os.environ, **{name: value for name, value in given.items() if value}})
     except ValueError as error:
-        _give_up(str(error))
-
-
-def _give_up(sentence: str) -> NoReturn:
-    typer.echo(f"conformance proxy: {sentence}", err=True)
-    raise typer.Exit(2)
+        give_up("proxy", str(error))
