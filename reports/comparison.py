@@ -30,13 +30,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two groups and what sets them apart. ``p`` is Fisher's, two-sided; ``holm`` corrects it over all pairs shown.
+    """Two groups and what sets them apart; ``within`` is what they share: a target, a scenario or a flow.
 
-    ``log_rank`` compares the times to the first error, None when that test has nothing to say. ``detects`` is the true
-    failure rate that the smaller of both groups would reveal in 8 runs of 10, None when it reveals nothing.
+    ``p`` is Fisher's, two-sided; ``holm`` corrects it over all pairs tested. ``log_rank`` compares the times to the first
+    error, None when that test has nothing to say. ``detects`` is the true failure rate that the smaller of both groups
+    would reveal in 8 runs of 10, None when it reveals nothing.
     """
 
     kind: Kind
+    within: str
     a_name: str
     b_name: str
     a: Tally
@@ -74,10 +76,11 @@ def compare(attempts: Iterable[AttemptResult]) -> Comparison:
     """
     listed = tuple(attempts)
     by_flow = flows(listed)
+    several = len({group.target for group in by_flow}) > 1
     candidates = [
         *_pairs(Kind.FLOW, by_flow, lambda group: group.target, lambda group: group.flow),
-        *_pairs(Kind.CELL, cells(listed), lambda group: group.scenario + "\0" + group.target, _cell_name),
-        *_pairs(Kind.TARGET, by_flow, lambda group: group.flow, lambda group: f"{group.flow} on {group.target}"),
+        *_pairs(Kind.CELL, cells(listed), lambda group: _scenario(group, several), lambda group: group.label),
+        *_pairs(Kind.TARGET, by_flow, lambda group: group.flow, lambda group: group.target),
     ]
     telling = [candidate for candidate in candidates if candidate.a.tally.failed or candidate.b.tally.failed]
     ps = [fisher(found.a.tally.failures, found.b.tally.failures) for found in telling]
@@ -93,21 +96,23 @@ def compare(attempts: Iterable[AttemptResult]) -> Comparison:
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     kind: Kind
+    within: str
     a_name: str
     b_name: str
     a: Group
     b: Group
 
     @property
-    def order(self) -> tuple[float, int, str, str]:
+    def order(self) -> tuple[float, int, str, str, str]:
         gap = abs(self.a.tally.failures.rate - self.b.tally.failures.rate)
-        return (-gap, list(Kind).index(self.kind), self.a_name, self.b_name)
+        return (-gap, list(Kind).index(self.kind), self.within, self.a_name, self.b_name)
 
 
 def _pair(candidate: _Candidate, p: float, adjusted: float) -> Pair:
     a, b = candidate.a.tally, candidate.b.tally
     return Pair(
         kind=candidate.kind,
+        within=candidate.within,
         a_name=candidate.a_name,
         b_name=candidate.b_name,
         a=a,
@@ -119,8 +124,8 @@ def _pair(candidate: _Candidate, p: float, adjusted: float) -> Pair:
     )
 
 
-def _cell_name(group: Group) -> str:
-    return f"{group.scenario} {group.label}"
+def _scenario(group: Group, several_targets: bool) -> str:
+    return f"{group.scenario} on {group.target}" if several_targets else group.scenario
 
 
 def _pairs(
@@ -130,14 +135,11 @@ def _pairs(
     for group in groups:
         if group.tally.n:
             families.setdefault(within(group), []).append(group)
-    several = len({group.target for group in groups}) > 1 and kind is not Kind.TARGET
     found = []
-    for family in families.values():
+    for shared, family in families.items():
         pairs: Iterable[tuple[Group, Group]] = combinations(family, 2)
         if len(family) * (len(family) - 1) // 2 > _PAIRS:
             best = min(family, key=lambda group: (group.tally.failures.rate, name(group)))
             pairs = ((group, best) for group in family if group is not best)
-        for a, b in pairs:
-            suffix = f" on {a.target}" if several else ""
-            found.append(_Candidate(kind, name(a) + suffix, name(b) + suffix, a, b))
+        found += [_Candidate(kind, shared, name(a), name(b), a, b) for a, b in pairs]
     return found

@@ -110,13 +110,13 @@ def _pairs(analysis: Analysis) -> list[str]:
     lines = [
         "## Differences that are real",
         "",
-        "| | passed | against | passed | Fisher p | Holm p |",
-        "|---|--:|---|--:|--:|--:|",
+        "| within | | passed | against | passed | Fisher p | Holm p |",
+        "|---|---|--:|---|--:|--:|--:|",
     ]
     for pair in telling:
         a, b = pair.a, pair.b
         lines.append(
-            f"| {_cell(pair.a_name)} | {a.passed}/{a.n} | {_cell(pair.b_name)} | {b.passed}/{b.n} | "
+            f"| {_cell(pair.within)} | {_cell(pair.a_name)} | {a.passed}/{a.n} | {_cell(pair.b_name)} | {b.passed}/{b.n} | "
             f"{p_value(pair.p).removeprefix('= ')} | {p_value(pair.holm).removeprefix('= ')} |"
         )
     return [*lines, ""]

@@ -13,6 +13,7 @@ from ..tally import BROKEN, Group, Standing, Tally
 from ..text import clip, printable, seconds
 from .detail import link
 
+FEW: Final = 8
 TILES: Final = 60
 FOLDED: Final = 120
 SQUARES: Final = 240
@@ -66,10 +67,13 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """A flow on a target: tiles shown at once, passing ones folded, and how many more there is no room for."""
+    """A flow on a target: tiles by scenario shown at once, passing ones folded, and how many more there is no room for.
+
+    A scenario's name is empty where the flow has only one.
+    """
 
     group: Group
-    shown: tuple[Tile, ...]
+    shown: tuple[tuple[str, tuple[Tile, ...]], ...]
     folded: tuple[Tile, ...]
     uncounted: int
     verdicts: str
@@ -87,20 +91,31 @@ def flow_rows(flows: Sequence[Group], cells: Sequence[Group]) -> tuple[FlowRow, 
 
 def _flow_row(flow: Group, cells: Sequence[Group]) -> FlowRow:
     several = len({cell.scenario for cell in cells}) > 1
-    telling = [cell for cell in cells if cell.tally.failed or cell.tally.errors]
-    quiet = [cell for cell in cells if not (cell.tally.failed or cell.tally.errors)]
-    if len(cells) <= 8:
-        shown, folded = list(cells), []
-    else:
-        shown, folded = telling[:TILES], quiet[:FOLDED]
+    scenarios: dict[str, list[Group]] = {}
+    for cell in cells:
+        scenarios.setdefault(cell.scenario, []).append(cell)
+    shown: list[Group] = []
+    for some in sorted(scenarios.values(), key=lambda some: not any(map(_telling, some))):
+        if len(cells) <= FEW or any(map(_telling, some)):
+            shown += some if len(some) <= FEW else [cell for cell in some if _telling(cell)]
+    shown = shown[:TILES]
+    held = {id(cell) for cell in shown}
+    folded = [cell for cell in cells if id(cell) not in held][:FOLDED]
+    by_name: dict[str, list[Tile]] = {}
+    for cell in shown:
+        by_name.setdefault(cell.scenario if several else "", []).append(_tile(cell, several=False))
     return FlowRow(
         group=flow,
-        shown=tuple(_tile(cell, several) for cell in shown),
+        shown=tuple((name, tuple(tiles)) for name, tiles in by_name.items()),
         folded=tuple(_tile(cell, several) for cell in folded),
         uncounted=len(cells) - len(shown) - len(folded),
         verdicts="\n".join(sorted({verdict_name(attempt) for attempt in flow.attempts})),
         blames="\n".join(sorted(set(filter(None, map(blame_of, flow.attempts))))),
     )
+
+
+def _telling(cell: Group) -> bool:
+    return bool(cell.tally.failed or cell.tally.errors)
 
 
 def _tile(cell: Group, several: bool) -> Tile:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,18 +40,31 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
     return write
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
-    """The installed Chromium. Without one these tests are skipped, but in CI they fail: there the page must be proven."""
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """Start the installed Chromium.
+
+    Raises:
+        FileNotFoundError: none is installed.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        message = "no Chromium is installed; install the package chromium"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        raise FileNotFoundError("no Chromium is installed; install the package chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=list(_QUIET))
-        yield launched
-        launched.close()
+        browser = playwright.chromium.launch(executable_path=path, args=list(_QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """The installed Chromium. Without one these tests are skipped, but in CI they fail: there the page must be proven."""
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(chromium())
+        except FileNotFoundError as error:
+            if os.environ.get("CI"):
+                pytest.fail(str(error))
+            pytest.skip(str(error))

@@ -231,12 +231,13 @@ def test_no_width_makes_the_page_scroll_sideways(visit: Callable[..., Visit], se
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_print_shows_whole_tables_and_no_controls(visit: Callable[..., Visit], seeds: Path) -> None:
+def test_print_shows_whole_tables_of_failures_and_no_controls(visit: Callable[..., Visit], seeds: Path) -> None:
     opened = visit()
     page = opened.open(seeds)
     page.emulate_media(media="print")
     assert not page.locator("#filters").is_visible()
     assert not page.locator("nav").is_visible()
+    assert page.locator("#attempt-rows tr:visible").count() == 10
     assert page.eval_on_selector("#attempts .scroll", "box => box.scrollHeight <= box.clientHeight + 1")
 
 
