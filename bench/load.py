@@ -4,6 +4,7 @@ import asyncio
 import os
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, TypeVar
@@ -160,7 +161,9 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def pin(core: int) -> None:
-    """Keep this process on one core, where the system can."""
+    """Keep this process on one core, where the system can: not the one its parent was kept on, which it inherits."""
     if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[core % len(cores)]})
+        with suppress(OSError):
+            os.sched_setaffinity(0, range(os.cpu_count() or 1))
+            cores = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {cores[core % len(cores)]})
