@@ -55,8 +55,9 @@ class RunComparison:
 
 def compare_runs(current: Results, baseline: Results) -> RunComparison:
     """Compare a run with an earlier one, cell by cell and target by target."""
-    before, after = _by_key(baseline), _by_key(current)
-    deterministic = _deterministic(current, baseline)
+    across = _one_target_each(current, baseline)
+    before, after = _by_key(baseline, across), _by_key(current, across)
+    deterministic = not across and _deterministic(current, baseline)
     worse: list[tuple[Direction, Group, Tally, Tally, float]] = []
     changes: list[Change] = []
     for key, group in after.items():
@@ -86,8 +87,14 @@ def compare_runs(current: Results, baseline: Results) -> RunComparison:
     return RunComparison(tuple(changes), len(set(before) & set(after)) - moved, deterministic)
 
 
-def _by_key(results: Results) -> dict[tuple[str, str, str], Group]:
-    return {group.attempts[0].cell_key: group for group in cells(results.attempts)}
+def _by_key(results: Results, across: bool) -> dict[tuple[str, ...], Group]:
+    return {group.attempts[0].cell_key[: 2 if across else 3]: group for group in cells(results.attempts)}
+
+
+def _one_target_each(current: Results, baseline: Results) -> bool:
+    """True when each run drove one target and not the same: then proxy A is compared with proxy B, cell by cell."""
+    now, then = ({attempt.target for attempt in run.attempts} for run in (current, baseline))
+    return len(now) == len(then) == 1 and now != then
 
 
 def _name(group: Group) -> str:

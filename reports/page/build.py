@@ -37,7 +37,7 @@ _SECTIONS: Final = (
 def build(analysis: Analysis) -> str:
     """Write the page."""
     details = _details(analysis)
-    attempt_rows = rows.attempt_rows(analysis.results.attempts)
+    attempt_rows = rows.attempt_rows(analysis.results.attempts, details.attempts)
     chart = survival_chart(analysis.cells if len(analysis.cells) <= 200 else analysis.flows)
     view: dict[str, Any] = {
         "a": analysis,
@@ -48,8 +48,9 @@ def build(analysis: Analysis) -> str:
         "openings": openings(analysis.cells, analysis.library)[:60],
         "acts": ACTS,
         "filters": _filters(analysis),
-        "strips": rows.strips(analysis.cells, analysis.flows),
+        "strips": rows.strips(analysis.cells, analysis.flows, details.attempts),
         "rows": attempt_rows,
+        "unheld": sum(not row.link.startswith("#") for row in attempt_rows),
         "rows_left_out": len(analysis.results.attempts) - len(attempt_rows),
         "comparison": analysis.comparison,
         "reaches": [reach(n) for n in PRESETS],

@@ -8,7 +8,7 @@ ms, scripted, conn]``, left out where nothing was folded, scripted or reconnecte
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -40,6 +40,13 @@ def address(attempt: AttemptResult) -> str:
     if len(whole) <= _ADDRESS:
         return whole
     return f"{whole[:_ADDRESS]}~{hashlib.sha256(whole.encode()).hexdigest()[:12]}"
+
+
+def place(attempt: AttemptResult, held: Container[str]) -> str:
+    """Return where an attempt can be read: its wire log if the page holds it, else its recording, if it has one."""
+    if address(attempt) in held or attempt.recording is None:
+        return link(attempt)
+    return quote(printable(attempt.recording))
 
 
 def link(attempt: AttemptResult, event: int | None = None) -> str:

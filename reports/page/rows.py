@@ -1,6 +1,6 @@
 """What the templates lay out: tiles of the matrix, strips and rows of attempts, in their order and cut to size."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from ..evidence import broken, failed_at, first_failure
 from ..factor import failing
 from ..tally import BROKEN, Group, Standing, Tally
 from ..text import clip, printable, seconds
-from .detail import link
+from .detail import place
 
 FEW: Final = 8
 TILES: Final = 60
@@ -154,20 +154,20 @@ class Strip:
     left_out: int
 
 
-def strips(cells: Sequence[Group], flows: Sequence[Group]) -> tuple[Strip, ...]:
+def strips(cells: Sequence[Group], flows: Sequence[Group], held: Container[str]) -> tuple[Strip, ...]:
     """Lay out a strip per cell, or per flow when there are too many cells."""
     groups = cells if len(cells) <= STRIPS else flows
     several = len({group.target for group in groups}) > 1
-    return tuple(_strip(group, several) for group in groups[:STRIPS])
+    return tuple(_strip(group, several, held) for group in groups[:STRIPS])
 
 
-def _strip(group: Group, several: bool) -> Strip:
+def _strip(group: Group, several: bool, held: Container[str]) -> Strip:
     shown = _thinned(group.attempts)
     squares = tuple(
         Square(
             x=index % PER_LINE * _STEP,
             y=index // PER_LINE * _STEP,
-            link=link(attempt),
+            link=place(attempt, held),
             tone=tone(attempt.verdict),
         )
         for index, attempt in enumerate(shown)
@@ -197,6 +197,7 @@ class Row:
     """A line of the table of attempts; ``number`` is its place in the run."""
 
     number: int
+    link: str
     attempt: AttemptResult
     tone: str
     verdict: str
@@ -206,22 +207,23 @@ class Row:
     at: str
 
 
-def attempt_rows(attempts: Sequence[AttemptResult]) -> tuple[Row, ...]:
+def attempt_rows(attempts: Sequence[AttemptResult], held: Container[str]) -> tuple[Row, ...]:
     """Lay out the table in run order: everything up to ROWS, beyond that failures first."""
     kept: Iterable[int] = range(len(attempts))
     if len(attempts) > ROWS:
         rank = {Verdict.PASS: 1, Verdict.WARN: 1, Verdict.UNSUPPORTED: 1}
         kept = sorted(sorted(kept, key=lambda index: (rank.get(attempts[index].verdict, 0), index))[:ROWS])
-    return tuple(_row(index + 1, attempts[index]) for index in kept)
+    return tuple(_row(index + 1, attempts[index], held) for index in kept)
 
 
-def _row(number: int, attempt: AttemptResult) -> Row:
+def _row(number: int, attempt: AttemptResult, held: Container[str]) -> Row:
     found = broken(attempt)
     check = found[0] if found else None
     what = f"{check.id}: {check.message}" if check is not None and check.message else check.id if check is not None else ""
     at = failed_at(attempt)
     return Row(
         number=number,
+        link=place(attempt, held),
         attempt=attempt,
         tone="fail" if attempt.verdict in BROKEN and attempt.known is None else "warn" if attempt.verdict in BROKEN else "",
         verdict=verdict_name(attempt),

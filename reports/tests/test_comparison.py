@@ -99,6 +99,16 @@ def test_a_single_attempt_that_turned_on_the_virtual_clock_did_not_turn_by_chanc
     assert compare_runs(runs.seeds_run(1).results, runs.green_run(1).results).regressed
 
 
+def test_two_proxies_in_two_runs_are_compared_cell_by_cell() -> None:
+    a, b = runs.Run(), runs.Run()
+    for number in range(1, 11):
+        a.add(*runs.seeds_attempt("greeting/idle", None, number, fails=False, target="proxy-a"))
+        b.add(*runs.seeds_attempt("greeting/idle", None, number, target="proxy-b"))
+    comparison = compare_runs(b.results, a.results)
+    assert [change.name for change in comparison.changes] == ["greeting/idle idle_timeout_ms null on proxy-b"]
+    assert comparison.regressed
+
+
 def test_cells_come_and_go() -> None:
     comparison = compare_runs(
         runs.green_run(1).results, runs.seeds_run(1, ("greeting/idle", "idle/other"), fails=False).results

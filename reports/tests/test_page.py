@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+import reports
 from reports.tests import runs
 
 if TYPE_CHECKING:
@@ -59,9 +60,11 @@ def serious_problems(page: "Page") -> list[tuple[str, str]]:
     return [(found["id"], found["nodes"][0]["html"]) for found in violations if found["impact"] in {"serious", "critical"}]
 
 
-@pytest.fixture
-def seeds(written: Callable[..., Path]) -> Path:
-    return written(runs.seeds_run(5)) / "report.html"
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("seeds")
+    reports.write(folder, runs.seeds_run(5).write(folder))
+    return folder / "report.html"
 
 
 def test_the_page_opens_from_disk_asks_nothing_and_complains_of_nothing(visit: Callable[..., Visit], seeds: Path) -> None:
@@ -244,8 +247,6 @@ def test_print_shows_whole_tables_of_failures_and_no_controls(visit: Callable[..
 def test_the_history_page_is_quiet_and_accessible_too(
     visit: Callable[..., Visit], written: Callable[..., Path], tmp_path: Path
 ) -> None:
-    import reports
-
     written(runs.green_run(2), "a")
     written(runs.seeds_run(2), "b")
     sentence = reports.write_history(tmp_path, tmp_path / "history.html")
