@@ -7,7 +7,7 @@ came from it. Sources: ground truth §1.4 and §2.16, the beta recordings of 202
 from collections.abc import Mapping
 from typing import Any, Final
 
-from conformance.wire.events import BETA_OF_GA, ga_name
+from conformance.wire.events import BETA_OF_GA
 from mock_upstream.profiles import Knobs
 
 Event = Mapping[str, Any]
@@ -33,11 +33,6 @@ _INPUT: Final = {
 }
 _TEMPERATURE: Final = 0.8
 _IN_DETAILS: Final = ("text_tokens", "audio_tokens", "cached_tokens")
-
-
-def ga_type(type_: str) -> str:
-    """Return the GA name of a server event."""
-    return ga_name(type_)
 
 
 def speaks_beta(event: Event, knobs: Knobs) -> bool:

@@ -9,6 +9,7 @@ force. ``raw`` events go out as they are.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from conformance.wire.events import ga_name
 from conformance.wire.script import Reply, ScriptRule
 from mock_upstream import beta
 from mock_upstream.completion import COMPLETERS
@@ -53,7 +54,7 @@ def _complete(scene: Scene, reply: Reply) -> tuple[Mapping[str, Any], Callable[[
         scene.replaced = None  # its effect comes true once
         event_id = {"event_id": scene.state.new_id("event")}
         return merged({**replaced.event, **event_id}, given), replaced.sent
-    ga_type = beta.ga_type(str(type_)) if scene.state.beta else str(type_)
+    ga_type = ga_name(str(type_)) if scene.state.beta else str(type_)
     complete = COMPLETERS.get(ga_type)
     if complete is None:
         return merged(scene.state.event(str(type_)), given), None

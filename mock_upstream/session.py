@@ -65,13 +65,13 @@ class Session:
         """The connection is open: greet, or refuse and close."""
         state = self._state
         state.begin(now)
+        state.agenda.plan(state.latency(GREETING), self._greet)
         for rule in state.rules.timed:
             state.agenda.plan(rule.at or 0, partial(self._strike, rule))
         for rule in state.rules.standing:
             self._strike(rule)
         if self._setup.fault is not None:
             self._begin_standing_fault(self._setup.fault)
-        state.agenda.plan(state.latency(GREETING), self._greet)
         return self._finish(now)
 
     def receive(self, frame: str | bytes, now: Micros) -> list[Action]:

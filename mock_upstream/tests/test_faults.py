@@ -211,6 +211,12 @@ def test_a_close_on_a_client_event_comes_instead_of_the_answer() -> None:
     assert [close.code for close in client.closes] == [1001]
 
 
+def test_close_on_the_command_line_comes_right_after_the_greeting() -> None:
+    client = with_fault("close", code=1011)
+    assert client.types == ["session.created"]
+    assert [close.code for close in client.closes] == [1011]
+
+
 def test_a_fault_of_the_command_line_is_never_marked_as_scripted() -> None:
     client = with_fault("idle-error").wait(6000)
     assert {send.scripted for send in frames(client)} == {None}
