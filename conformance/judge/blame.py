@@ -7,7 +7,8 @@ withheld its part or it left a request unanswered, else of the subject. What the
 scenario: a subject has to cope with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from conformance.wire.durations import SECOND, Micros
 from conformance.wire.events import CLIENT_EVENTS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.index import Index
-from conformance.wire.patterns import Pattern, pattern_type
+from conformance.wire.patterns import Pattern, matches, pattern_type
 
 _FORWARDING: Final[Micros] = 2 * SECOND
 """An error at the client without the upstream's words belongs to an upstream end at most this long before."""
@@ -30,7 +31,6 @@ _SOURCES: Final = {
         "response.output_audio_transcript.done",
         "response.text.done",
         "response.audio_transcript.done",
-        "response.done",
     ),
     "AgentStartedSpeaking": ("response.output_audio.delta", "response.output_text.delta", "response.audio.delta"),
     "AgentAudioDone": ("response.done",),
@@ -91,7 +91,8 @@ class Evidence:
         if error_parts(frame.data) is not None:
             return self._of_error_at_client(frame) if frame.leg is Leg.CLIENT else self.of_upstream_error(frame)
         if frame.leg is Leg.UPSTREAM or not self.subject:
-            return self._sender if frame.scripted is None and self._was_asked_for(frame) else Blame.UPSTREAM
+            natural = frame.scripted is None and not self._is_deviant(frame)
+            return self._sender if natural and self._was_asked_for(frame) else Blame.UPSTREAM
         if frame.kind is Kind.CLOSE:
             return self._of_end_at_client(frame) or Blame.PROXY
         trigger = _last(self._downs(), frame)
@@ -102,7 +103,7 @@ class Evidence:
         type_ = pattern_type(pattern)
         if not self.subject:
             return Blame.CLIENT if type_ in CLIENT_EVENTS else Blame.UPSTREAM
-        if leg is Leg.CLIENT and self._has_source(type_, origin, deadline):
+        if leg is Leg.CLIENT and self._has_source(pattern, origin, deadline):
             return Blame.PROXY
         if self._deviated(deadline):
             return Blame.UPSTREAM
@@ -129,7 +130,7 @@ class Evidence:
     def of_upstream_error(self, error: Frame) -> Blame:
         """Return who is to blame for an ``error`` event, or for a failed response."""
         name, _ = error_parts(error.data) or (None, None)
-        if error.scripted is not None:
+        if error.scripted is not None or self._is_deviant(error):
             return Blame.UPSTREAM
         if name in _INFRASTRUCTURE:
             return Blame.HARNESS
@@ -141,7 +142,7 @@ class Evidence:
         offender = self._offender(error, details)
         if offender is None:
             return Blame.UPSTREAM
-        if not self.subject or self._is_forwarded(offender):
+        if not self.subject or self._is_forwarded(offender) or self._answers_no_call(offender):
             return Blame.CLIENT
         return Blame.PROXY
 
@@ -177,6 +178,16 @@ class Evidence:
         """Tell whether a gateway passed on what its client had sent."""
         sent = self.index.texts(Leg.CLIENT, offender.type)
         return any(frame.data == offender.data and frame.seq < offender.seq for frame in sent)
+
+    def _answers_no_call(self, offender: Frame) -> bool:
+        """Tell whether a proxy carried up what its client says a function gave, of a call that the upstream never made."""
+        match offender.data:
+            case {"item": {"type": "function_call_output", "call_id": str(call)}}:
+                answers = self.index.texts(Leg.CLIENT, "FunctionCallResponse")
+                calls = self.index.texts(Leg.CLIENT, "FunctionCallRequest")
+                return any(f.data.get("id") == call for f in answers) and not any(call in str(f.data) for f in calls)
+            case _:
+                return False
 
     def _of_error_at_client(self, frame: Frame) -> Blame:
         if not self.subject:
@@ -222,21 +233,43 @@ class Evidence:
 
     def _is_deviant(self, frame: Frame) -> bool:
         """Tell whether a fault or a mutant had a hand in it, which the scenario itself did not ask for."""
-        if frame.scripted is None:
-            return frame.kind is Kind.MARK and frame.type in _DEVIATIONS
-        return frame.scripted not in self.own_script
+        if frame.scripted is not None:
+            return frame.scripted not in self.own_script
+        if frame.kind is Kind.MARK:
+            return frame.type in _DEVIATIONS
+        # A fault of the command line is no script's, so its frames bear no id; its mark stands right before them.
+        marks = (mark for name in _DEVIATIONS for mark in self.index.marks(name) if mark.scripted is None)
+        return any(mark.t == frame.t and mark.seq < frame.seq and mark.conn == frame.conn for mark in marks)
 
     def _deviated(self, deadline: Micros) -> bool:
         return any(
             self._is_deviant(frame) for frame in self.index.frames if frame.leg is Leg.UPSTREAM and frame.t <= deadline
         )
 
-    def _has_source(self, type_: str, origin: Micros, deadline: Micros) -> bool:
-        """Tell whether the upstream gave what a message at the client is made of."""
+    def _has_source(self, pattern: Pattern, origin: Micros, deadline: Micros) -> bool:
+        """Tell whether the upstream gave more of what a message at the client is made of than the client was told."""
+        type_ = pattern_type(pattern)
+        begin = origin - SECOND
         if type_ == "Error":
-            return any(origin - SECOND <= failure.t <= deadline for failure in self._failures())
-        sources = self.index.texts(Leg.UPSTREAM, *_SOURCES.get(type_, ()))
-        return any(origin - SECOND <= frame.t <= deadline for frame in sources)
+            failures = (failure for failure in self._failures() if begin <= failure.t <= deadline)
+            return any(_could_read(failure, pattern) for failure in failures)
+        given = [f for f in self.index.texts(Leg.UPSTREAM, *_SOURCES.get(type_, ())) if begin <= f.t <= deadline]
+        role = {"role": pattern["role"]} if isinstance(pattern, Mapping) and "role" in pattern else {}
+        told = [f for f in self.index.matching(Leg.CLIENT, {"type": type_, **role}) if begin <= f.t <= deadline]
+        if type_ == "binary":
+            return bool(given) and not told
+        return max(Counter(frame.type for frame in given).values(), default=0) > len(told)
+
+
+def _could_read(failure: Frame, pattern: Pattern) -> bool:
+    """Tell whether a failure of the upstream, passed on as it is, would be the Error that a pattern means."""
+    wanted = (
+        {} if isinstance(pattern, str) else {k: pattern[k] for k in ("code", "description") if pattern.get(k) is not None}
+    )
+    if failure.kind is not Kind.TEXT:
+        return not wanted
+    name, text = error_parts(failure.data) or (None, None)
+    return matches(wanted, {"code": name, "description": text})
 
 
 def _last(frames: Iterable[Frame], before: Frame) -> Frame | None:

@@ -94,6 +94,59 @@ def test_an_upstream_error_that_never_reached_the_client_is_blamed_on_the_proxy(
     assert result_of(expect("shown", "client", "Error"), swallowed).blame is Blame.PROXY
 
 
+def test_a_proxy_that_told_all_it_was_given_swallowed_nothing() -> None:
+    one_answer = """
+        header {"fault": "silent-model"}
+        0.001 client   up   InjectUserMessage {}
+        0.100 upstream down response.output_text.done {"text": "One"}
+        0.101 client   down ConversationText {"role": "assistant", "content": "One"}
+        1.000 upstream down mark fault {"name": "silent-model"}
+        9.000 client   up   close 1000
+    """
+    second = expect("x", "client", {"type": "ConversationText", "role": "assistant", "content": "Two"}, within="5s")
+    assert result_of(second, one_answer).blame is Blame.UPSTREAM
+    assert result_of(second, one_answer.replace("client   down Conv", "client   down Other")).blame is Blame.PROXY
+
+
+def test_a_swallowed_error_must_be_the_one_that_was_expected() -> None:
+    other = """
+        header {"fault": "idle-error-close"}
+        0.001 client   up   Settings {}
+        5.000 upstream down mark fault {"name": "idle-error-close"}
+        5.000 upstream down error {"error": {"type": "server_error", "message": "oops"}}
+        9.000 client   up   close 1000
+    """
+    assert result_of(expect("x", "client", {"type": "Error", "code": "session_expired"}), other).blame is Blame.UPSTREAM
+    assert result_of(expect("x", "client", {"type": "Error", "code": "server_error"}), other).blame is Blame.PROXY
+
+
+def test_an_answer_to_a_call_that_never_was_is_the_clients() -> None:
+    invented = """
+        0.001 client   up   FunctionCallResponse {"id": "call_x"}
+        0.010 upstream up   conversation.item.create {"item": {"type": "function_call_output", "call_id": "call_x"}}
+        0.020 upstream down error {"error": {"type": "invalid_request_error", "code": "invalid_tool_call_id"}}
+        0.021 client   down Error {"code": "invalid_tool_call_id"}
+    """
+    quiet = forbid("x", "client", "Error")
+    assert result_of(quiet, invented).blame is Blame.CLIENT
+    called = '0.000 client down FunctionCallRequest {"functions": [{"id": "call_x"}]}\n' + invented
+    assert result_of(quiet, called).blame is Blame.PROXY
+
+
+def test_an_answer_that_a_fault_doubled_is_the_upstreams() -> None:
+    doubled = """
+        header {"fault": "duplicate"}
+        0.010 upstream up   session.update {}
+        0.020 upstream up   session.update {}
+        0.021 upstream down session.updated {}
+        0.022 upstream down mark fault {"name": "duplicate"}
+        0.022 upstream down session.updated {}
+    """
+    once = expect("x", "upstream", "session.updated", count=1)
+    assert result_of(once, doubled).blame is Blame.UPSTREAM
+    assert result_of(once, doubled.replace("down mark fault", "down mark note")).blame is Blame.PROXY
+
+
 def test_what_a_mutant_withheld_is_blamed_on_the_upstream() -> None:
     stalled = """
         header {"mutant": "never-updated"}
