@@ -28,7 +28,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 conformance: setup ## Run every scenario on the mock through the reference proxy, COUNT=5 times each, and write the report
-	$(BIN)/pytest scenarios --count $(COUNT) --quiet $(ARGS)
+	$(BIN)/pytest scenarios --count $(COUNT) --quiet --numprocesses auto --maxprocesses 4 $(ARGS)
 
 test: setup ## Run our own tests
 	$(BIN)/pytest conformance mock_upstream reports --quiet -n 2 $(ARGS)
