@@ -103,11 +103,13 @@ class Tap:
             upstream = await self._connect(handshake)
         except InvalidStatus as error:
             status = error.response.status_code
-            self._note_refusal(assignment, request.path, status)
+            asked = error.response.headers.get("Retry-After")
+            self._note_refusal(assignment, request.path, status, {} if asked is None else {"retry_after": asked})
             return Response(status, error.response.reason_phrase, error.response.headers, error.response.body)
         except (OSError, WebSocketException) as error:
-            self._note_refusal(assignment, request.path, _BAD_GATEWAY)
-            return client.respond(_BAD_GATEWAY, f"the upstream cannot be reached: {error}\n")
+            message = f"the upstream cannot be reached: {error}"
+            self._note_refusal(assignment, request.path, _BAD_GATEWAY, {"message": message})
+            return client.respond(_BAD_GATEWAY, f"{message}\n")
         self._dialled[client] = Tapped(upstream, assignment.sink, assignment.conn), assignment
         return None
 
@@ -146,9 +148,9 @@ class Tap:
             if assignment.done is not None:
                 assignment.done()
 
-    def _note_refusal(self, assignment: Assignment, target: str, status: int) -> None:
+    def _note_refusal(self, assignment: Assignment, target: str, status: int, said: Mapping[str, str]) -> None:
         if assignment.sink is not None:
-            opening = {**describe_request(target, None), "status": status}
+            opening = {**describe_request(target, None), "status": status, **said}
             assignment.sink(assignment.conn, Direction.UP, Kind.OPEN, opening)
         if assignment.done is not None:
             assignment.done()

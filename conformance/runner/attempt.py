@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from conformance.client import Dial, NoSuchSound, NoSuchStep, drive
 from conformance.clock import Clock, stopwatch
-from conformance.runner.failures import HarnessError, SubjectError
+from conformance.runner.failures import HarnessError, RefusedError, SubjectError
 from conformance.runner.length import bound
+from conformance.runner.pacing import Pacing
 from conformance.runner.plan import SETTLE, VIRTUAL_EPOCH, AttemptPlan
+from conformance.targets.model import Upstream
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding
 from conformance.wire.durations import SECOND, Micros, format_duration
 from conformance.wire.folding import KeepAudio
@@ -154,51 +156,91 @@ async def make_attempt(plan: AttemptPlan, subject: Subject, *, path: Path | None
     """Make one attempt on the running loop and return its recording, written to ``path`` as it goes.
 
     A failure that is not the subject's becomes the outcome ``error``. If cancelled, the recording ends as ``cancelled``.
+    On the real API an attempt starts with a little jitter, and one that is refused at the door is made again: see `pacing`.
 
     Raises:
         OSError: the recording cannot be written.
     """
-    virtual = Clock(plan.clock) is Clock.VIRTUAL
-    now = stopwatch()
-
-    def read_clock() -> Micros:
-        return now()
-
-    epoch = VIRTUAL_EPOCH if virtual else int(time.time())
-    with ExitStack() as stack:
-        # On the real clock each line reaches the file at once, so that a killed run keeps what it has.
-        stream = None if path is None else stack.enter_context(path.open("wb", buffering=-1 if virtual else 0))
-        recorder = Recorder(
-            plan.header(epoch),
-            read_clock,
-            client_format=AudioFormat(Encoding.PCM16, plan.target.client_rate or PCM_24K.rate),
-            keep_audio=None if audio_dir is None else _keeper(audio_dir),
-            secrets=subject.secrets,
-            stream=stream,
-        )
-        attempt = Attempt(plan, epoch=epoch, recorder=recorder, now=read_clock)
-        outcome = Outcome.ERROR
-        log: tuple[str, ...] = ()
-        message: str | None = "the harness itself failed; please report it with this recording"
-        try:
-            async with subject.join(attempt) as dial:
-                now = stopwatch()  # time 0: a subject that had to be started, or waited for, is ready
-                try:
-                    await attempt.play(dial)
-                finally:
-                    attempt.end()
-            outcome, message = Outcome.FINISHED, "; ".join(attempt.notes) or None
-        except asyncio.CancelledError:
-            outcome, message = Outcome.CANCELLED, "the attempt was cancelled"
-            raise
-        except SubjectError as error:
-            outcome, message, log = error.outcome, str(error), error.log
-        except (HarnessError, NoSuchSound, NoSuchStep) as error:
-            message = str(error)
-        finally:
-            attempt.end()
-            recording = recorder.finish(Footer(attempt.ended, outcome, message, _lateness(recorder), log))
+    if plan.target.upstream is not Upstream.REAL:
+        return await _Try(plan, subject, path, audio_dir).make()
+    pacing = Pacing(plan.seed)
+    pause: Micros | None = pacing.start()
+    while pause is not None:
+        await asyncio.sleep(pause / SECOND)
+        one = _Try(plan, subject, path, audio_dir, pacing)
+        recording = await one.make()
+        pause = one.pause
     return recording
+
+
+class _Try:
+    """One go at an attempt. ``pause`` says after which time another is worth while; None: this one stands."""
+
+    def __init__(
+        self, plan: AttemptPlan, subject: Subject, path: Path | None, audio_dir: Path | None, pacing: Pacing | None = None
+    ) -> None:
+        self._plan = plan
+        self._subject = subject
+        self._path = path
+        self._audio_dir = audio_dir
+        self._pacing = pacing
+        self.pause: Micros | None = None
+
+    async def make(self) -> Recording:
+        plan, subject = self._plan, self._subject
+        virtual = Clock(plan.clock) is Clock.VIRTUAL
+        now = stopwatch()
+
+        def read_clock() -> Micros:
+            return now()
+
+        epoch = VIRTUAL_EPOCH if virtual else int(time.time())
+        with ExitStack() as stack:
+            # On the real clock each line reaches the file at once, so that a killed run keeps what it has.
+            buffering = -1 if virtual else 0
+            stream = None if self._path is None else stack.enter_context(self._path.open("wb", buffering=buffering))
+            recorder = Recorder(
+                plan.header(epoch),
+                read_clock,
+                client_format=AudioFormat(Encoding.PCM16, plan.target.client_rate or PCM_24K.rate),
+                keep_audio=None if self._audio_dir is None else _keeper(self._audio_dir),
+                secrets=subject.secrets,
+                stream=stream,
+            )
+            attempt = Attempt(plan, epoch=epoch, recorder=recorder, now=read_clock)
+            outcome = Outcome.ERROR
+            log: tuple[str, ...] = ()
+            message: str | None = "the harness itself failed; please report it with this recording"
+            try:
+                async with subject.join(attempt) as dial:
+                    now = stopwatch()  # time 0: a subject that had to be started, or waited for, is ready
+                    try:
+                        await attempt.play(dial)
+                    finally:
+                        attempt.end()
+                outcome, message = Outcome.FINISHED, "; ".join(attempt.notes) or None
+            except asyncio.CancelledError:
+                outcome, message = Outcome.CANCELLED, "the attempt was cancelled"
+                raise
+            except SubjectError as error:
+                outcome, message, log = error.outcome, str(error), error.log
+            except RefusedError as error:
+                message = self._give_way(error, recorder)
+            except (HarnessError, NoSuchSound, NoSuchStep) as error:
+                message = str(error)
+            finally:
+                attempt.end()
+                recording = recorder.finish(Footer(attempt.ended, outcome, message, _lateness(recorder), log))
+        return recording
+
+    def _give_way(self, refusal: RefusedError, recorder: Recorder) -> str:
+        """Ask whether to try again, and return what the recording says of this try."""
+        has_begun = any(frame.leg is Leg.UPSTREAM and frame.is_event for frame in recorder.frames)
+        if self._pacing is None or has_begun:
+            return str(refusal)
+        self.pause = self._pacing.after(refusal, time.time())
+        asked = f", it asks to wait {refusal.retry_after}" if refusal.retry_after else ""
+        return f"{refusal} ({self._pacing.describe()}{asked})"
 
 
 def _lateness(recorder: Recorder) -> Micros:

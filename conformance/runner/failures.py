@@ -25,6 +25,16 @@ class HarnessError(Exception):
     """The attempt could not be made; the message is for people."""
 
 
+class RefusedError(HarnessError):
+    """The real API refused the handshake of an attempt; ``retry_after`` is its own header, if it sent one."""
+
+    def __init__(self, message: str, status: int, retry_after: str | None = None) -> None:
+        """Take what the refusal said."""
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
 class SubjectError(Exception):
     """The attempt ended through the subject's own fault; the message is for people, ``log`` its last lines."""
 
@@ -35,14 +45,18 @@ class SubjectError(Exception):
         self.log = tuple(log)
 
 
+def explain_status(status: int, url: str) -> str:
+    """Say why a handshake with ``url`` was refused, by its HTTP status."""
+    advice = _ADVICE.get(status, "it is in trouble; try again later" if status >= 500 else "check the address")
+    return f"{_place(url)} refused the WebSocket handshake with HTTP {status}: {advice}"
+
+
 def explain(error: BaseException, url: str) -> str:
     """Say why a connection to ``url`` could not be opened. The query of the address is left out: it may hold a secret."""
     place = _place(url)
     match error:
         case InvalidStatus():
-            status = error.response.status_code
-            advice = _ADVICE.get(status, "it is in trouble; try again later" if status >= 500 else "check the address")
-            return f"{place} refused the WebSocket handshake with HTTP {status}: {advice}"
+            return explain_status(error.response.status_code, url)
         case socket.gaierror():
             return f"the host name of {place} cannot be resolved ({error.strerror}): check the address and the network"
         case ssl.SSLCertVerificationError():

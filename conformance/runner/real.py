@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, cast
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,16 +15,12 @@ from conformance.real.api import RealApi
 from conformance.reference_proxy.server import ReferenceProxy
 from conformance.reference_proxy.translator import Translator
 from conformance.runner.attempt import Attempt
-from conformance.runner.failures import HarnessError, explain
+from conformance.runner.failures import HarnessError, RefusedError, explain
 from conformance.runner.in_process import open_unix, socket_folder, with_headers
+from conformance.runner.refusals import Refusals
 from conformance.scenario.model import Connect, Speaks
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from mock_upstream.tapped import Tapped
-
-_ACCOUNT: Final = frozenset(
-    {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "rate_limit_exceeded"}
-)
-"""Error codes that speak of the account and not of the protocol, whenever they come."""
 
 
 class Real:
@@ -50,7 +46,7 @@ class Real:
     @asynccontextmanager
     async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
         """Listen for refusals, and give the driver its dial."""
-        attempt.recorder.listeners.append(lambda frame: self._hear(attempt, frame))
+        attempt.recorder.listeners.append(Refusals(attempt, self._api.url))
         if attempt.plan.cell.speaks is Speaks.REALTIME:
             attempt.recorder.listeners.append(lambda frame: _mirror(attempt, frame))
             yield lambda step: self._open(attempt, step)
@@ -78,23 +74,18 @@ class Real:
                 max_size=None,
             )
         except (OSError, WebSocketException) as error:
-            if isinstance(error, InvalidStatus) and attempt.plan.cell.speaks is Speaks.VOICE_AGENT:
-                attempt.upstream_sink(0, Direction.UP, Kind.OPEN, {"status": error.response.status_code})
-            attempt.fail(explain(error, self._api.url))
+            self._note(attempt, error)
             raise
 
-    def _hear(self, attempt: Attempt, frame: Frame) -> None:
-        """Fail the attempt when the API refuses the session: a first event that is an error, or the account's trouble."""
-        if frame.type != "error" or frame.dir is not Direction.DOWN:
+    def _note(self, attempt: Attempt, error: Exception) -> None:
+        sentence = explain(error, self._api.url)
+        if not isinstance(error, InvalidStatus):
+            attempt.fail(sentence)
             return
-        error = frame.data.get("error")
-        error = error if isinstance(error, Mapping) else {}
-        earlier = (
-            each for each in attempt.recorder.frames[: frame.seq] if each.leg is frame.leg and each.conn == frame.conn
-        )
-        is_first = not any(each.is_event and each.dir is Direction.DOWN for each in earlier)
-        if frame.leg is Leg.UPSTREAM and (is_first or error.get("code") in _ACCOUNT):
-            attempt.fail(f"{self._api.url} refused the session: {error.get('message', 'no reason given')}")
+        response = error.response
+        attempt.break_off(RefusedError(sentence, response.status_code, response.headers.get("Retry-After")))
+        if attempt.plan.cell.speaks is Speaks.VOICE_AGENT:
+            attempt.upstream_sink(0, Direction.UP, Kind.OPEN, {"status": response.status_code})
 
 
 def _mirror(attempt: Attempt, frame: Frame) -> None:

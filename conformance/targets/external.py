@@ -21,6 +21,7 @@ from conformance.real.api import RealApi
 from conformance.runner.attempt import Attempt
 from conformance.runner.failures import HarnessError, SubjectError
 from conformance.runner.in_process import MODEL
+from conformance.runner.refusals import Refusals
 from conformance.scenario.model import Connect, Speaks
 from conformance.targets.model import Target, Upstream
 from conformance.targets.pairing import Pairing
@@ -99,6 +100,8 @@ class ExternalSubject:
         async with self._starting:
             await self._make_ready()
         attempt.recorder.listeners.append(self._flood_guard(attempt))
+        if self._api is not None:
+            attempt.recorder.listeners.append(Refusals(attempt, self._api.url))
         await self._pairing.take_turn(attempt)
         try:
             yield partial(self._dial, attempt)

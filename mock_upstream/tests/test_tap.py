@@ -136,3 +136,16 @@ async def test_an_upstream_that_cannot_be_reached_is_a_502_that_says_so() -> Non
             await connect(tap.url).__aenter__()
     assert refused.value.response.status_code == 502
     assert b"cannot be reached" in (refused.value.response.body or b"")
+
+
+async def test_how_long_the_upstream_asks_to_wait_is_recorded_and_passed_on() -> None:
+    def refuse(connection: ServerConnection, request: Any) -> Any:
+        response = connection.respond(429, "slow down")
+        response.headers["Retry-After"] = "7"
+        return response
+
+    async with tapped(echo, process_request=refuse) as (url, seen):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url).__aenter__()
+    assert refused.value.response.headers["Retry-After"] == "7"
+    assert seen[-1][2]["retry_after"] == "7"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance.clock import Clock, run
-from conformance.runner import AttemptPlan, HarnessError, record, record_async
+from conformance.runner import AttemptPlan, HarnessError, pacing, record, record_async
 from conformance.runner.tests.fakes import cell_of
 from conformance.runner.tests.test_in_process import READY, TEXT, events, timeouts, wait
 from conformance.scenario.model import Audio, Close, Connect, Send, Speaks, Step
@@ -26,6 +26,8 @@ REAL = Target(name="real", upstream=Upstream.REAL)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.delenv("OPENAI_REALTIME_MODEL", raising=False)
+    monkeypatch.setattr(pacing, "FIRST_PAUSE", 1_000)
+    monkeypatch.setattr(pacing, "SPREAD", 0)
     return monkeypatch
 
 

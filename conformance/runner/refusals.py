@@ -1,0 +1,43 @@
+"""What the real API refuses: a handshake, or a session in its first event. Neither says anything about the subject."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from conformance.runner.attempt import Attempt
+from conformance.runner.failures import RefusedError, explain_status
+from conformance.wire.frames import Direction, Frame, Kind, Leg
+
+_ACCOUNT: Final = frozenset(
+    {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "rate_limit_exceeded"}
+)
+"""Error codes that speak of the account and not of the protocol, whenever they come."""
+
+
+class Refusals:
+    """Listens to an attempt and breaks it off when the API refuses it."""
+
+    def __init__(self, attempt: Attempt, url: str) -> None:
+        """Take the attempt; ``url`` is the API's address."""
+        self._attempt = attempt
+        self._url = url
+
+    def __call__(self, frame: Frame) -> None:
+        """Hear a frame of the upstream leg."""
+        if frame.leg is not Leg.UPSTREAM:
+            return
+        if frame.kind is Kind.OPEN and isinstance(status := frame.data.get("status"), int):
+            sentence = str(frame.data.get("message") or explain_status(status, self._url))
+            self._attempt.break_off(RefusedError(sentence, status, frame.data.get("retry_after")))
+        elif frame.type == "error" and frame.dir is Direction.DOWN:
+            self._hear_error(frame)
+
+    def _hear_error(self, frame: Frame) -> None:
+        error = frame.data.get("error")
+        error = error if isinstance(error, Mapping) else {}
+        earlier = self._attempt.recorder.frames[: frame.seq]
+        is_first = not any(
+            each.is_event and each.dir is Direction.DOWN and each.leg is frame.leg and each.conn == frame.conn
+            for each in earlier
+        )
+        if is_first or error.get("code") in _ACCOUNT:
+            self._attempt.fail(f"{self._url} refused the session: {error.get('message', 'no reason given')}")
