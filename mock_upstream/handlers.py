@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from conformance.wire.durations import MILLISECOND
 from conformance.wire.events import TRANSLATION_CLIENT_EVENTS
-from mock_upstream import mcp, player, turns
+from mock_upstream import beta, mcp, player, turns
 from mock_upstream.configuration import input_format, merge
 from mock_upstream.conversation import Item, client_item
 from mock_upstream.errors import (
@@ -22,12 +22,27 @@ from mock_upstream.errors import (
     other_endpoint,
     tool_call_not_found,
     transcription_model,
+    unknown_parameter,
 )
 from mock_upstream.model import audio_in_tokens, audio_out_tokens, item_tokens
 from mock_upstream.profiles import is_transcription_model
 from mock_upstream.state import State
+from mock_upstream.validation import check_event
 
 Handler = Callable[[State, Mapping[str, Any]], None]
+
+
+def read_event(state: State, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a client event in its GA form, which the handlers take.
+
+    Raises:
+        Refused: the event is none that this session's dialect accepts.
+    """
+    session = event.get("session")
+    if state.knobs.reject_session_audio and isinstance(session, Mapping) and "audio" in session:
+        raise Refused(unknown_parameter("session.audio"))
+    check_event(event, beta=state.beta and beta.speaks_beta(event, state.knobs))
+    return beta.inbound(event) if state.beta else event
 
 
 def update_session(state: State, event: Mapping[str, Any]) -> None:

@@ -6,20 +6,20 @@ Events of one reply belong together: a ``done`` follows its deltas, an item even
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from conformance.wire.durations import MILLISECOND
 from mock_upstream import voice
 from mock_upstream.conversation import Item
 from mock_upstream.errors import Refused
-from mock_upstream.handlers import make_item
+from mock_upstream.handlers import make_item, read_event
 from mock_upstream.model import Call, item_tokens
 from mock_upstream.outbox import Outgoing
 from mock_upstream.player import adopt
 from mock_upstream.responses import Kind, Output, Response, begin, open_call, open_message
 from mock_upstream.state import State
 from mock_upstream.utterances import VOICE_SEED
-from mock_upstream.validation import check_event
 
 
 class Scene:
@@ -27,7 +27,15 @@ class Scene:
 
     def __init__(self, state: State, trigger: Mapping[str, Any] | None, replaced: Outgoing | None) -> None:
         self.state = state
-        self.trigger = trigger or {}
+        self.trigger: Mapping[str, Any] = {}
+        """The client event that is answered, in GA form; empty unless it is a valid one."""
+        self.event_id: str | None = None
+        """The id of that event, valid or not."""
+        if trigger is not None:
+            event_id = trigger.get("event_id")
+            self.event_id = event_id if isinstance(event_id, str) else None
+            with suppress(Refused):
+                self.trigger = read_event(state, trigger)
         self.replaced = replaced
         self.item: Item | None = None
         """The item that the last item or buffer event of this reply was about."""
@@ -39,27 +47,15 @@ class Scene:
         self._heard_item: str | None = None
 
     @property
-    def event_id(self) -> str | None:
-        """The id of the client event that is answered."""
-        event_id = self.trigger.get("event_id")
-        return event_id if isinstance(event_id, str) else None
-
-    @property
     def patch(self) -> Mapping[str, Any]:
-        """The session update that is answered, if it is a valid one; else nothing."""
-        if self.trigger.get("type") != "session.update":
-            return {}
-        try:
-            check_event(self.trigger)
-        except Refused:
-            return {}
-        patch: Mapping[str, Any] = self.trigger["session"]
+        """The session update that is answered, if it is one; else nothing."""
+        patch: Mapping[str, Any] = self.trigger["session"] if self.trigger.get("type") == "session.update" else {}
         return patch
 
     def new_response(self, given: Mapping[str, Any]) -> Response:
         """Begin the response that a scripted ``response.created`` announces; from then on it is in progress."""
         params = self.trigger.get("response") if self.trigger.get("type") == "response.create" else None
-        response = begin(self.state, params if isinstance(params, Mapping) else None)
+        response = begin(self.state, params)
         if isinstance(given.get("id"), str):
             response.id = given["id"]
         response.announced = True
@@ -151,8 +147,8 @@ class Scene:
             self.item = conversation.last
         assert self.item is not None  # noqa: S101 - one of the branches above found or made it
         if self.item.id not in conversation:
-            place = self.trigger.get("previous_item_id") if self.item is client else given.get("previous_item_id")
-            conversation.insert(self.item, place if isinstance(place, str) else None)
+            place = self.trigger if self.item is client else given
+            conversation.insert(self.item, place.get("previous_item_id"))
         return self.item
 
     def _client(self, wanted: Mapping[str, Any]) -> Item | None:
@@ -161,7 +157,6 @@ class Scene:
             return None
         if self._client_item is None:
             try:
-                check_event(self.trigger)
                 self._client_item = make_item(self.state, self.trigger["item"])
             except Refused:
                 return None

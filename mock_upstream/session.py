@@ -16,7 +16,7 @@ import orjson
 
 from conformance.wire.durations import MILLISECOND, SECOND, Micros
 from conformance.wire.script import Fault, ScriptRule
-from mock_upstream import beta, faults, replies
+from mock_upstream import faults, replies
 from mock_upstream.actions import Action, Setup
 from mock_upstream.errors import (
     BETA_DISABLED,
@@ -32,10 +32,9 @@ from mock_upstream.errors import (
     invalid_api_key,
     session_expired,
     transcription_model,
-    unknown_parameter,
     unsupported_model,
 )
-from mock_upstream.handlers import HANDLERS
+from mock_upstream.handlers import HANDLERS, read_event
 from mock_upstream.outbox import Outgoing
 from mock_upstream.profiles import is_realtime_model, is_transcription_model
 from mock_upstream.scripting import param, scope_of
@@ -175,13 +174,8 @@ class Session:
         state = self._state
         event_id = event.get("event_id")
         try:
-            session = event.get("session")
-            if state.knobs.reject_session_audio and isinstance(session, Mapping) and "audio" in session:
-                raise Refused(unknown_parameter("session.audio"))
-            check_event(event, beta=state.beta and beta.speaks_beta(event, state.knobs))
-            if state.beta:
-                event = beta.inbound(event)
-            HANDLERS[event["type"]](state, event)
+            read = read_event(state, event)
+            HANDLERS[read["type"]](state, read)
         except Refused as refused:
             refuse = partial(state.refuse, refused.error, event_id if isinstance(event_id, str) else None)
             state.agenda.after(state.latency(refused.after), refuse)

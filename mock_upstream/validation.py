@@ -124,11 +124,18 @@ def _content(role: str, allowed: tuple[str, ...]) -> Check:
     return check
 
 
+def _voice(value: Any, at: str) -> None:
+    """A voice is one of the API's, or an object with the id of a custom one."""
+    if isinstance(value, str) and value not in VOICES:
+        raise Refused(invalid_value(value, VOICES, at))
+
+
 _GA_CONTENT: Final = (
     _content("user", ("input_text", "input_audio", "input_image")),
     _content("system", ("input_text",)),
     _content("assistant", ("output_text", "output_audio")),
 )
+VOICES: Final = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 _ITEM_ID: Final = (longest(32), pattern(ITEM_ID_PATTERN))
 _TOOL: Final[Mapping[str, tuple[Check, ...]]] = {
     "tools": (longest(128),),
@@ -157,6 +164,8 @@ GA_LIMITS: Final[Mapping[str, tuple[Check, ...]]] = {
     "session.audio.input.format.rate": _RATE,
     "session.audio.output.format.rate": _RATE,
     "response.audio.output.format.rate": _RATE,
+    "session.audio.output.voice": (_voice,),
+    "response.audio.output.voice": (_voice,),
     "session.audio.output.speed": (at_least(0.25), at_most(1.5)),
     "session.truncation.retention_ratio": (at_least(0.0), at_most(1.0)),
     "session.output_modalities": (one_modality,),
@@ -173,6 +182,8 @@ BETA_LIMITS: Final[Mapping[str, tuple[Check, ...]]] = {
     "event_id": (longest(512),),
     **_under("session", _TOOL),
     **_under("session.turn_detection", _VAD),
+    "session.voice": (_voice,),
+    "response.voice": (_voice,),
     "session.temperature": (at_least(0.6), at_most(1.2)),
     "session.speed": (at_least(0.25), at_most(1.5)),
     "response.metadata": (longest(16),),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mock_upstream.tests.driving import RESPOND, WEATHER, Client, once, update
+from mock_upstream.tests.driving import RESPOND, WEATHER, Client, once, rule, update
 
 BETA_UPDATE = {
     "type": "session.update",
@@ -91,6 +91,13 @@ def test_an_audio_turn_has_betas_names() -> None:
         "response.done",
     ]
     assert all("obfuscation" not in event for event in client.events)
+
+
+def test_a_scripted_update_carries_the_merged_flat_session() -> None:
+    client = Client(rule(when="session.update", reply=["session.updated"]), profile="beta", dialect="beta")
+    (updated,) = client.ask(BETA_UPDATE)
+    assert updated["session"]["modalities"] == ["text"]
+    assert updated["session"]["voice"] == "ash"
 
 
 def test_transcript_deltas_may_be_objects() -> None:

@@ -281,6 +281,12 @@ def test_an_error_answers_the_event_that_set_it_off() -> None:
     assert client.errors[0]["event_id"] == "mine"
 
 
+@pytest.mark.parametrize("wrong", [{"response": {"output_modalities": 5}}, {"response": 5}, {"session": 5}])
+def test_a_reply_to_an_invalid_request_is_complete_all_the_same(wrong: dict[str, Any]) -> None:
+    client = Client(rule(when="response.create", reply=["response.created", "response.done"]))
+    assert [event["type"] for event in client.ask({**RESPOND, **wrong})] == ["response.created", "response.done"]
+
+
 def test_a_raw_event_goes_out_as_it_is() -> None:
     client = Client(rule(at=SECOND, reply=[{"type": "bogus", "x": 1, "raw": True}]), broken=True).wait(1000)
     assert client.events[-1] == {"type": "bogus", "x": 1}

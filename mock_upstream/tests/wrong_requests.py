@@ -202,6 +202,18 @@ STATELESS: list[tuple[str, Any, tuple[Any, Any, str]]] = [
         ),
     ),
     (
+        "an unknown voice",
+        update(audio={"output": {"voice": "hal"}}),
+        (
+            "invalid_value",
+            "session.audio.output.voice",
+            (
+                "Invalid value: 'hal'. Supported values are: 'alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', "
+                "'verse', 'marin', and 'cedar'."
+            ),
+        ),
+    ),
+    (
         "text and audio together",
         update(output_modalities=["text", "audio"]),
         (
