@@ -87,7 +87,7 @@ class Evidence:
         if frame.leg is Leg.CLIENT and frame.dir is Direction.UP:
             return Blame.CLIENT
         if frame.leg is Leg.UPSTREAM and frame.dir is Direction.UP:
-            return self._sender
+            return Blame.UPSTREAM if self._was_provoked(frame) else self._sender
         if error_parts(frame.data) is not None:
             return self._of_error_at_client(frame) if frame.leg is Leg.CLIENT else self.of_upstream_error(frame)
         if frame.leg is Leg.UPSTREAM or not self.subject:
@@ -139,6 +139,10 @@ class Evidence:
             return Blame.UPSTREAM
         if details.get("type") != "invalid_request_error" or name == _EXPIRY:
             return Blame.UPSTREAM
+        if any(
+            str(mark.data.get("name")).startswith("reject-") and mark.seq < error.seq for mark in self.index.marks("fault")
+        ):
+            return Blame.UPSTREAM
         offender = self._offender(error, details)
         if offender is None:
             return Blame.UPSTREAM
@@ -164,6 +168,15 @@ class Evidence:
             if any(word.startswith(prefix) for word in about):
                 return next((frame for frame in reversed(ups) if frame.type == type_), None)
         return ups[-1] if ups else None
+
+    def _was_provoked(self, frame: Frame) -> bool:
+        """Tell whether what was sent up follows a frame in which a fault or mutant had a hand, or an error of a fault's."""
+        trigger = _last((f for f in self._downs() if f.kind is Kind.TEXT and f.conn == frame.conn), frame)
+        if trigger is None or trigger.scripted in self.own_script:
+            return False
+        if error_parts(trigger.data) is None:
+            return self._is_deviant(trigger)
+        return self.index.recording.header.fault is not None and self.of_upstream_error(trigger) is Blame.UPSTREAM
 
     def _was_asked_for(self, answer: Frame) -> bool:
         """Tell whether the upstream only answered: as many requests went up as such answers came down."""

@@ -242,6 +242,10 @@ class Exchange:
 
     def _started(self, frame: Frame) -> None:
         response = Response(_response_id(frame), frame, frames=[frame])
+        known = next((each for each in self.responses if each.id and each.id == response.id), None)
+        if known is not None:  # told twice; it is still one response
+            known.frames.append(frame)
+            return
         self.responses.append(response)
         out_of_band = _is_out_of_band(frame)
         for create in self.creates:
