@@ -29,11 +29,11 @@ def handshake_fault(assignment: Assignment) -> tuple[HandshakeFault | None, str 
     """Return what the assignment does to the handshake, and the id of the script's rule that does it."""
     if assignment.fault is not None and _is_for_handshakes(assignment.fault):
         return _read(assignment.fault), f"fault:{assignment.fault.name}"
-    random = Random(f"handshake {assignment.seed} {assignment.conn}")
-    for rule in assignment.script.rules:
-        if rule.fault is None or not _is_for_handshakes(rule.fault) or rule.conn not in (None, assignment.conn):
+    mine = [rule for rule in assignment.script.rules if rule.conn in (None, assignment.conn)]
+    for rule in mine:
+        if rule.fault is None or not _is_for_handshakes(rule.fault):
             continue
-        if random.random() < rule.probability:
+        if Random(f"handshake {assignment.seed} {assignment.conn} {rule.id}").random() < rule.probability:
             return _read(rule.fault), rule.id
     return None, None
 

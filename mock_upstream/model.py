@@ -7,6 +7,7 @@ one.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -92,8 +93,9 @@ def argument_pieces(arguments: str) -> list[str]:
     return _ARGUMENTS_PIECE.findall(arguments)
 
 
+@lru_cache(maxsize=256)
 def text_tokens(text: str) -> int:
-    """Return about how many tokens a text is."""
+    """Return about how many tokens a text is; the same instructions are counted for every response."""
     return len(pieces(text))
 
 
