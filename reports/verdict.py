@@ -40,6 +40,8 @@ def _say(results: Results, library: Library) -> Sentence:
         stale = [attempt for attempt in bad if is_stale(attempt)]
         real = [attempt for attempt in bad if not is_stale(attempt)]
         return accuse(results, real, library, command) if real else _stale(stale, command)
+    if problems := [str(problem) for problem in results.run.get("problems") or ()]:
+        return _unproven(results, problems, command)
     if any(attempt.verdict is Verdict.ERROR for attempt in results.attempts):
         return _grey(results, command)
     return _green(results, command)
@@ -63,6 +65,19 @@ def _without_folders(argv: Sequence[str]) -> list[str]:
             kept.append(word)
         skip = word in _FOLDERS
     return kept
+
+
+def _unproven(results: Results, problems: Sequence[str], command: str) -> Sentence:
+    """The attempts are in order, and the run is red all the same: a mutant survived, or a known failure came too often."""
+    counted = tally(results.attempts)
+    parts = (
+        (f"{counted.passed} of {plural(counted.n, 'attempt')} pass", Part.PASS),
+        (", yet ", Part.PLAIN),
+        (f"{plural(len(problems), 'thing')} beside them {'does' if len(problems) == 1 else 'do'} not hold", Part.FAIL),
+        (f": {problems[0]}.", Part.PLAIN),
+    )
+    facts = tuple(("And", problem) for problem in problems[1:6])
+    return Sentence(Tone.RED, parts, facts, "Mend the scenario or the entry of known.yaml that is named.", command)
 
 
 def _stale(stale: Sequence[AttemptResult], command: str) -> Sentence:
@@ -110,6 +125,7 @@ def _green(results: Results, command: str) -> Sentence:
     groups = [group for group in cells(results.attempts) if group.tally.n]
     fewest = min(group.tally.n for group in groups)
     flow_names = sorted({group.flow for group in groups})
+    listed = words(flow_names) if len(flow_names) <= _NAMED else plural(len(flow_names), "flow")
     whole = (
         f"All {plural(counted.n, 'attempt')} pass"
         if not counted.known
@@ -117,7 +133,7 @@ def _green(results: Results, command: str) -> Sentence:
     )
     parts = (
         (whole, Part.PASS),
-        (f" in {plural(len(groups), 'cell')} of {few(flow_names, _NAMED, 'flows')}", Part.PLAIN),
+        (f" in {plural(len(groups), 'cell')} of {listed}", Part.PLAIN),
         *([(f", and {counted.known} fail as announced in known.yaml", Part.STRONG)] if counted.known else []),
         (f"; {fewest} of {fewest} in a cell rules out failure rates above ", Part.PLAIN),
         (percent(zero_bound(fewest)), Part.STRONG),

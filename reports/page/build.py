@@ -59,7 +59,7 @@ def build(analysis: Analysis) -> str:
         "clusters": [_ClusterView(cluster) for cluster in analysis.clusters[:_CLUSTERS]],
         "clusters_left_out": max(0, len(analysis.clusters) - _CLUSTERS),
         "data": _script_data(details.data()),
-        "fault": printable(str(analysis.run.get("fault") or "")),
+        "about": _about(analysis.run),
         "made_by": _made_by(analysis.run),
         "divergences": analysis.divergences,
         "changes": analysis.changes,
@@ -99,6 +99,13 @@ def _filters(analysis: Analysis) -> list[tuple[str, list[str]]]:
         found["verdict"].add(rows.verdict_name(attempt))
         found["blame"].add(rows.blame_of(attempt))
     return [(name, sorted(values - {""})) for name, values in found.items()]
+
+
+def _about(run: Mapping[str, Any]) -> str:
+    """Say what was unusual about the run: a fault of the mock, the real API's model."""
+    real = run.get("real")
+    model = real.get("model") if isinstance(real, Mapping) else None
+    return ", ".join(filter(None, [f"fault {run['fault']}" if run.get("fault") else "", f"model {model}" if model else ""]))
 
 
 def _made_by(run: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from ..text import clip, printable, seconds
 from .detail import place
 
 FEW: Final = 8
+BRIEF: Final = 24
 TILES: Final = 60
 FOLDED: Final = 120
 SQUARES: Final = 240
@@ -85,29 +86,31 @@ def flow_rows(flows: Sequence[Group], cells: Sequence[Group]) -> tuple[FlowRow, 
     inside: dict[tuple[str, str], list[Group]] = {}
     for cell in cells:
         inside.setdefault((cell.flow, cell.target), []).append(cell)
-    rows = [_flow_row(flow, inside[flow.flow, flow.target]) for flow in flows]
+    brief = len(cells) > BRIEF
+    rows = [_flow_row(flow, inside[flow.flow, flow.target], brief=brief) for flow in flows]
     return tuple(sorted(rows, key=lambda row: (not row.group.tally.unexpected, not row.group.tally.failed)))
 
 
-def _flow_row(flow: Group, cells: Sequence[Group]) -> FlowRow:
+def _flow_row(flow: Group, cells: Sequence[Group], *, brief: bool) -> FlowRow:
+    """Lay out a flow; where the run is ``brief`` with what passes, scenarios that pass whole are folded."""
     several = len({cell.scenario for cell in cells}) > 1
     scenarios: dict[str, list[Group]] = {}
     for cell in cells:
         scenarios.setdefault(cell.scenario, []).append(cell)
     shown: list[Group] = []
     for some in sorted(scenarios.values(), key=lambda some: not any(map(_telling, some))):
-        if len(cells) <= FEW or any(map(_telling, some)):
+        if any(map(_telling, some)) or (len(cells) <= FEW and not brief):
             shown += some if len(some) <= FEW else [cell for cell in some if _telling(cell)]
     shown = shown[:TILES]
     held = {id(cell) for cell in shown}
     folded = [cell for cell in cells if id(cell) not in held][:FOLDED]
     by_name: dict[str, list[Tile]] = {}
     for cell in shown:
-        by_name.setdefault(cell.scenario if several else "", []).append(_tile(cell, several=False))
+        by_name.setdefault(cell.scenario if several else "", []).append(_tile(cell, named=several))
     return FlowRow(
         group=flow,
         shown=tuple((name, tuple(tiles)) for name, tiles in by_name.items()),
-        folded=tuple(_tile(cell, several) for cell in folded),
+        folded=tuple(_tile(cell, named=False, several=several) for cell in folded),
         uncounted=len(cells) - len(shown) - len(folded),
         verdicts="\n".join(sorted({verdict_name(attempt) for attempt in flow.attempts})),
         blames="\n".join(sorted(set(filter(None, map(blame_of, flow.attempts))))),
@@ -118,9 +121,10 @@ def _telling(cell: Group) -> bool:
     return bool(cell.tally.failed or cell.tally.errors)
 
 
-def _tile(cell: Group, several: bool) -> Tile:
+def _tile(cell: Group, *, named: bool, several: bool = False) -> Tile:
+    """Make a tile; its scenario is part of its name unless it is ``named`` above, or the only one and the matrix tells."""
     label = "" if cell.label == "-" else cell.label
-    name = " · ".join(filter(None, [cell.scenario if several or not label else "", label]))
+    name = " · ".join(filter(None, [cell.scenario if several or not (label or named) else "", label]))
     bad = failing(cell.attempts) or [attempt for attempt in cell.attempts if attempt.verdict in BROKEN | {Verdict.ERROR}]
     if not bad:
         return Tile(name, cell.tally, "", None)

@@ -114,6 +114,15 @@ def test_a_broken_proxy_is_sent_to_the_divergence_and_the_rule(tmp_path: Path) -
     )
 
 
+def test_a_surviving_mutant_makes_the_run_red_whatever_its_attempts_say(tmp_path: Path) -> None:
+    run = runs.green_run()
+    run.manifest["problems"] = ["greeting/idle: mutant greeting-twice: greeting-once did not fail", "known.yaml: too often"]
+    sentence = said(run, tmp_path)
+    assert sentence.tone is Tone.RED
+    assert str(sentence).startswith("45 of 45 attempts pass, yet 2 things beside them do not hold: greeting/idle: mutant")
+    assert sentence.facts == (("And", "known.yaml: too often"),)
+
+
 def test_nothing_run_shows_nothing(tmp_path: Path) -> None:
     assert str(said(Run(), tmp_path)) == "Nothing was tried, so nothing is shown."
 
