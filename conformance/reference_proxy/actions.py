@@ -14,7 +14,7 @@ class ToClient:
 
 @dataclass(frozen=True, slots=True)
 class ToUpstream:
-    """Send an event (JSON text) up. Bytes would go up as a binary frame, which the API refuses: only broken proxies do so."""
+    """Send an event (JSON text) up. Bytes go up as a binary frame, which the API refuses: only broken proxies do so."""
 
     event: Mapping[str, Any] | bytes
 

@@ -190,6 +190,8 @@ class Output(Microphone):
         """Send what has been heard of an item so far."""
         item_id = text(event.get("item_id"))
         self._transcripts[item_id] = self._transcripts.get(item_id, "") + words_of(event.get("delta"))
+        if len(self._transcripts) > _REMEMBERED:
+            del self._transcripts[next(iter(self._transcripts))]
         self.send_transcript(self._transcripts[item_id], event, is_final=False)
 
     def on_transcript_completed(self, event: Mapping[str, Any]) -> None:

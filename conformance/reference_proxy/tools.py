@@ -38,6 +38,8 @@ class Tools(Turns):
         """Remember the name of a call that has only begun: ``arguments.done`` does not always carry it."""
         if item.get("type") == "function_call":
             self._names[text(item.get("call_id"))] = text(item.get("name"))
+            if len(self._names) > _REMEMBERED:
+                del self._names[next(iter(self._names))]
 
     def on_call(self, call: Mapping[str, Any], response_id: str) -> None:
         """Show a complete call to the client, whichever event carried it, once."""

@@ -15,11 +15,12 @@ from typing import Final, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidMessage
 
 from conformance.client import Dial
 from conformance.real.api import RealApi
 from conformance.runner.attempt import Attempt
-from conformance.runner.failures import HarnessError, SubjectError
+from conformance.runner.failures import HarnessError, SubjectError, explain
 from conformance.runner.in_process import MODEL
 from conformance.runner.refusals import Refusals
 from conformance.scenario.model import Connect, Speaks
@@ -38,6 +39,7 @@ HANDSHAKE: Final = 10.0
 """Seconds in which a client's handshake must be answered."""
 FLOOD: Final = 50_000
 """So many frames down to one client are no conversation any more."""
+_ENOUGH_FAILURES: Final = 2
 _LARGEST_FRAME: Final = 64 * 1024 * 1024
 _ANY_KEY: Final = "Bearer any-key-will-do"
 
@@ -63,7 +65,10 @@ class ExternalSubject:
         self._process: ProxyProcess | None = None
         self._url = target.url or ""
         self._watch: asyncio.Task[None] | None = None
-        self._failed_to_start: SubjectError | None = None
+        self._unusable: SubjectError | HarnessError | None = None
+        """Why no attempt can be made; trying again with each of a library would take hours to say the same."""
+        self._was_reached = False
+        self._failed_handshakes = 0
         self._ended_idle: str | None = None
 
     @property
@@ -125,11 +130,26 @@ class ExternalSubject:
                 ping_interval=None,
                 proxy=None,
             )
-        except BaseException:
+        except BaseException as error:
             self._pairing.end_turn(attempt)
+            if isinstance(error, TimeoutError | OSError | InvalidMessage):
+                self._note_unreachable(attempt, error)
             raise
+        self._was_reached = True
         self._pairing.connected(attempt)
         return connection
+
+    def _note_unreachable(self, attempt: Attempt, error: Exception) -> None:
+        """End an attempt whose client cannot connect, and after two in a row every other, unless it was possible before."""
+        if self._was_reached or (self._process is not None and not self._process.is_running):
+            return  # what then happens is the attempt's own affair, or the process's end
+        sentence = explain(error, self._url)
+        own = self._target.command is not None
+        failure = SubjectError(Outcome.UNUSABLE, sentence, self._last_lines) if own else HarnessError(sentence)
+        self._failed_handshakes += 1
+        if self._failed_handshakes >= _ENOUGH_FAILURES:
+            self._unusable = failure
+        attempt.break_off(failure)
 
     def _flood_guard(self, attempt: Attempt) -> "_FloodGuard":
         return _FloodGuard(attempt, self._flood)
@@ -137,8 +157,8 @@ class ExternalSubject:
     # The process
 
     async def _make_ready(self) -> None:
-        if self._failed_to_start is not None:
-            raise self._failed_to_start
+        if self._unusable is not None:
+            raise self._unusable
         if self._upstream is None:
             self._upstream = await self._listen()
         if self._target.command is None:
@@ -173,9 +193,8 @@ class ExternalSubject:
         else:
             sentence = f"the proxy {process.describe_exit()} before it listened on {host}:{own_port}"
         await process.stop()
-        # Trying again with every attempt of a library would take an hour to say the same.
-        self._failed_to_start = SubjectError(Outcome.UNUSABLE, sentence, process.last_lines)
-        raise self._failed_to_start
+        self._unusable = SubjectError(Outcome.UNUSABLE, sentence, process.last_lines)
+        raise self._unusable
 
     async def _watch_over(self, process: ProxyProcess) -> None:
         """When the process ends, end the attempts that are under way."""

@@ -133,6 +133,12 @@ def _duration(value: Any, where: str) -> Micros:
         raise ValueError(f"{where}: {error}") from None
 
 
+def _paths(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(path, str) and path for path in value):
+        raise ValueError(f"{where} must be a list of dotted paths, such as session.model")
+    return tuple(value)
+
+
 def _environment(value: Any, where: str) -> Mapping[str, str]:
     for name in _strings(value, where):
         if not re.fullmatch(r"[A-Za-z_]\w*", name):
@@ -152,5 +158,6 @@ _READERS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "rules_on": _reasons,
     "client_rate": _whole,
     "first_commit_min": _duration,
+    "changes": _paths,
 }
 """The keys of a target and how each is read."""

@@ -22,7 +22,8 @@ class Target:
 
     Without ``url`` and ``command`` the subject is the reference proxy in process. ``command`` and ``url`` may hold
     ``{port}`` and ``{upstream_url}``. ``settings`` is merged into every ``Settings``; ``rules_off`` and ``rules_on`` map a
-    rule's id to the reason; ``client_rate`` is in Hz, ``first_commit_min`` in µs.
+    rule's id to the reason; ``client_rate`` is in Hz, ``first_commit_min`` in µs; ``changes`` are the dotted paths (globs
+    allowed) of the fields that a pass-through gateway rewrites.
     """
 
     name: str = "mock"
@@ -37,6 +38,7 @@ class Target:
     rules_on: Mapping[str, str] = field(default_factory=dict)
     client_rate: int | None = None
     first_commit_min: Micros = 0
+    changes: tuple[str, ...] = ()
 
     @property
     def is_external(self) -> bool:

@@ -87,12 +87,22 @@ async def test_a_proxy_on_another_port_is_missed_in_time() -> None:
     assert "{port}" in sentence
 
 
-async def test_a_proxy_that_hangs_on_connect_is_a_failed_connect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.targets.external.HANDSHAKE", 0.5)
+async def test_a_proxy_that_hangs_on_connect_is_not_waited_for_in_every_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.targets.external.HANDSHAKE", 0.3)
     async with broken("hangs-on-connect") as subject:
-        recording = await attempt(subject)
-    [mark] = [frame for frame in recording.frames if frame.type == "connect-failed"]
-    assert "handshake" in str(mark.data["message"])
+        endings = [ending(await attempt(subject)) for _ in range(3)]
+        monkeypatch.setattr("conformance.targets.external.HANDSHAKE", 3_600)
+        endings.append(ending(await attempt(subject)))
+    [(outcome, sentence)] = set(endings)
+    assert outcome is Outcome.UNUSABLE
+    assert "did not answer the WebSocket handshake in time" in sentence
+
+
+async def test_a_proxy_that_does_not_run_is_nobodys_fault() -> None:
+    async with ExternalSubject(Target(name="proxy", url="ws://127.0.0.1:1/agent")) as subject:
+        outcome, sentence = ending(await attempt(subject))
+    assert outcome is Outcome.ERROR
+    assert sentence == "ws://127.0.0.1:1/agent refuses connections: start the server, or check the port"
 
 
 async def test_a_proxy_that_floods_is_cut_off() -> None:
