@@ -146,9 +146,9 @@ class Connection(asyncio.Protocol):
         return self._listener
 
     def wait(self, seconds: float, then: Callable[[], None]) -> None:
-        """Let the opening handshake take this much longer."""
+        """Let the opening handshake take this much longer, even if the client does not wait for it."""
         self._stop_timer()
-        self._timer = self._loop.call_later(seconds, then)
+        self._loop.call_later(seconds, then)
 
     def send(self, payload: bytes, *, binary: bool = False) -> None:
         """Queue one frame; `flush` writes all that is queued at once."""

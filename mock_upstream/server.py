@@ -92,7 +92,7 @@ class MockUpstream:
         self._epoch = epoch
         self._sink = sink
         self._deflate = deflate
-        self._new_session = new_session or _core_of
+        self._new_session = new_session or core_of
         self._served = 0
         self._began = 0.0
         self._connections: set[Connection] = set()
@@ -240,6 +240,8 @@ class MockUpstream:
         live = connection.accept(listen)
         if isinstance(live, Live):
             live.start()
+        elif assignment.done is not None:
+            assignment.done()
 
     def _setup(self, handshake: Handshake, assignment: Assignment) -> Setup:
         key = shown_key(handshake.headers, handshake.subprotocols)
@@ -318,7 +320,8 @@ class MockUpstream:
         connection.respond(refusal(500))
 
 
-def _core_of(setup: Setup) -> Core:
+def core_of(setup: Setup) -> Core:
+    """Return what serves a connection: the faithful session, or a replay if the script is one."""
     replay = setup.script.replay
     if replay is None:
         return Session(setup)

@@ -327,6 +327,25 @@ def test_a_named_fault_delays_the_handshake() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_an_attempt_is_over_even_if_its_client_did_not_wait_for_the_handshake(slow: bool) -> None:
+    async def scene() -> None:
+        over: list[bool] = []
+        fault = Fault("slow-accept", {"after": "7s"}) if slow else None
+
+        async def assign(handshake: Handshake) -> Assignment:
+            await asyncio.sleep(1)
+            return Assignment(Script(), 0, 0, now, fault=fault, done=lambda: over.append(True))
+
+        async with MockUpstream(assign, new_session=Puppet()) as mock:
+            with pytest.raises(TimeoutError):
+                await connect(mock.url, open_timeout=0.5)
+            await asyncio.sleep(10)
+        assert over == [True]
+
+    play(scene)
+
+
 @pytest.mark.parametrize(
     ("headers", "subprotocols", "key"),
     [
