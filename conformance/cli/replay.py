@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from conformance.cassette import load_cassette
 from conformance.cli.serving import Desk, give_up, make_folder, read_listen, serve_until_stopped
+from conformance.recordings import read_any
 from conformance.scenario.mistakes import ScenarioError
-from conformance.wire import recording as wire
 from conformance.wire.script import ReplaySource, Script
 from mock_upstream.assignment import Assignment, Handshake
 from mock_upstream.replay import Replay
@@ -34,8 +33,7 @@ def command(
     Example: conformance replay runs/latest/recordings/greeting/idle/null/1.jsonl --listen 127.0.0.1:8767
     """
     try:
-        loaded = load_cassette(recording) if recording.suffix in {".yaml", ".yml"} else wire.load(recording)
-        source = ReplaySource(loaded, strict=strict, audio_dir=audio)
+        source = ReplaySource(read_any(recording), strict=strict, audio_dir=audio)
         Replay(source.recording)
     except (OSError, ValueError, ScenarioError) as error:
         give_up("replay", str(error))

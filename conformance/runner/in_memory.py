@@ -30,8 +30,7 @@ from mock_upstream.auth import public_query, shown_key, without_secrets
 from mock_upstream.connection import Connection, Ending
 from mock_upstream.handshakes import handshake_fault
 from mock_upstream.live import Live
-from mock_upstream.server import PATH
-from mock_upstream.session import Session
+from mock_upstream.server import PATH, core_of
 
 
 class InMemory:
@@ -122,7 +121,7 @@ class _MockEnd:
 
         connection = cast("Connection", self)
         self._live = Live(
-            Session(setup), connection, conn=setup.conn, now=attempt.now, sink=attempt.upstream_sink, on_end=ended
+            core_of(setup), connection, conn=setup.conn, now=attempt.now, sink=attempt.upstream_sink, on_end=ended
         )
         self._loop.call_soon(self._live.start)
 

@@ -28,11 +28,14 @@ class AttemptPlan:
 
     @property
     def script(self) -> Script:
-        """How the mock deviates: the mutant's rules first, since the first live match wins, then the scenario's own."""
+        """How the mock deviates: the mutant's rules first, since the first live match wins, then the scenario's own.
+
+        A replay follows no rules; a mutant deviates from the faithful mock instead.
+        """
         script = self.cell.script
         if self.mutant is None:
             return script
-        return replace(script, rules=(*self.mutant.rules, *script.rules))
+        return replace(script, rules=(*self.mutant.rules, *script.rules), replay=None)
 
     def header(self, epoch: int) -> Header:
         """Return the recording's first line."""

@@ -243,6 +243,11 @@ class UpstreamPart(BaseModel):
 
     profile: Text = Field("realtime-ga", description="whose defaults: a profile of the mock")
     rules: list[RulePart] = Field(default_factory=list, description="exceptions, tried in order: the first live match wins")
+    replay: Text | None = Field(
+        None,
+        description="a recording (.jsonl) or cassette (.yaml) to serve instead, relative to this file; "
+        "`strict: true` beside it ends the session at what the recording has not",
+    )
 
 
 class ScenarioPart(Part):

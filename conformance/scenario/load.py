@@ -94,9 +94,8 @@ def load_script(path: Path) -> Script:
         report(where, sentence, key=key)
     for name in references(data):
         report((), f"${{{name}}} is not defined; a script of its own has no variables")
-    script = ScriptReader(Context({}, report, Speaks.REALTIME), dialect_of(data)).script(
-        data if data is not None else {}, ()
-    )
+    reader = ScriptReader(Context({}, report, Speaks.REALTIME), dialect_of(data), folder=path.parent)
+    script = reader.script(data if data is not None else {}, ())
     if document.mistakes:
         raise ScenarioError(_in_order(document.mistakes))
     return script

@@ -61,7 +61,7 @@ def read_cell(
     context = Context(data, note, speaks, saved)
     context.note_steps(data.get("client"))
     steps = StepReader(context, roots).read(data.get("client"))
-    scripts = ScriptReader(context, dialect_of(data.get("upstream")))
+    scripts = ScriptReader(context, dialect_of(data.get("upstream")), folder=path.parent)
     script = scripts.script(data.get("upstream", {}))
     checks = tuple(_checks(context, data))
     mutants = tuple(_mutants(context, data, scripts, [check.id for check in checks]))

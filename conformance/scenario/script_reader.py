@@ -1,17 +1,20 @@
 """The ``upstream:`` mapping and the rules of mutants, read into a `Script`."""
 
 from collections.abc import Mapping
+from pathlib import Path as FilePath
 from typing import Any, Final
 
+from conformance.recordings import read_any
 from conformance.scenario import grammar
 from conformance.scenario.context import Context
-from conformance.scenario.mistakes import did_you_mean
+from conformance.scenario.mistakes import ScenarioError, did_you_mean
 from conformance.scenario.structure import read_part
 from conformance.scenario.vocabulary import REALTIME, check_pattern, check_reply
 from conformance.scenario.yaml_source import Path
 from conformance.wire.durations import parse_duration
-from conformance.wire.script import FAULTS, Fault, Reply, Script, ScriptRule
+from conformance.wire.script import FAULTS, Fault, ReplaySource, Reply, Script, ScriptRule
 from mock_upstream.profiles import KNOBS, PROFILES, read_knobs
+from mock_upstream.replay import Replay
 
 _STANDING: Final = frozenset({"session", "handshake"})
 """Scopes of the faults that need neither an event nor a time."""
@@ -20,9 +23,10 @@ _STANDING: Final = frozenset({"session", "handshake"})
 class ScriptReader:
     """Reads rules in the dialect of the script they belong to."""
 
-    def __init__(self, context: Context, dialect: str = "ga") -> None:
-        """Take what rules are read with."""
+    def __init__(self, context: Context, dialect: str = "ga", *, folder: FilePath) -> None:
+        """Take what rules are read with; paths are relative to ``folder``."""
         self._context = context
+        self._folder = folder
         self._report = context.report
         self._dialect = dialect
 
@@ -123,7 +127,24 @@ class ScriptReader:
                 read_knobs({key: value})
             except ValueError as error:
                 self._report((*path, key), str(error))
-        return Script(profile=part.profile, rules=read, settings=settings)
+        if part.replay is None:
+            return Script(profile=part.profile, rules=read, settings=settings)
+        for key in upstream.keys() - {"replay", "strict"}:
+            self._report((*path, key), f"a replay follows its recording; leave `{key}` out", key=True)
+        return Script(replay=self._replay(part.replay, settings.get("strict") is True, (*path, "replay")))
+
+    def _replay(self, name: str, strict: bool, path: Path) -> ReplaySource | None:
+        file = self._folder / name
+        try:
+            source = ReplaySource(read_any(file), strict)
+            Replay(source.recording)
+        except OSError as error:
+            self._report(path, f"{name} cannot be read ({error.strerror or error}); the path is relative to this file")
+        except (ValueError, ScenarioError) as error:
+            self._report(path, f"{name} cannot be replayed: {error}")
+        else:
+            return source
+        return None
 
 
 def dialect_of(upstream: Any) -> str:
