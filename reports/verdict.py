@@ -16,7 +16,7 @@ from .library import Library
 from .sentence import Part, Sentence, Tone
 from .statistics.rates import zero_bound
 from .tally import cells, tally
-from .text import clip, few, percent, plural, printable, scrub
+from .text import clip, few, percent, plural, printable, scrub, words
 
 _NAMED: Final = 3
 _LONGEST: Final = 400
