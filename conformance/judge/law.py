@@ -63,6 +63,7 @@ def case_of(cell: Cell, recording: Recording, target: Target) -> Case:
         ),
         subject=has_subject(cell, target),
         settings=target.settings,
+        changes=target.changes,
         own_script=own_script(cell, recording),
     )
 

@@ -441,6 +441,8 @@ def turn_detection(session: Mapping[str, Any]) -> Any:
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one."""
+    if type(value) is dict:
+        return value
     return value if isinstance(value, Mapping) else {}
 
 

@@ -17,7 +17,7 @@ _SOON: Final = 2 * SECOND
 def _greeted(case: Case, *, context: bool) -> list[tuple[Link, str]]:
     """Return the ready links whose Settings hold a greeting, with or without context."""
     links = [(link, greeting_of(link)) for link in view(case).links if link.ready is not None]
-    return [(link, said) for link, said in links if said and bool(context_texts(link.settings_frames)) is context]
+    return [(link, said) for link, said in links if said and bool(context_texts(link.settings)) is context]
 
 
 @rule(
@@ -36,7 +36,7 @@ def greeting_quiet(case: Case) -> Sequence[Finding] | None:
     for link in links:
         greeting = greeting_of(link)
         injects = link.client_texts("InjectUserMessage")
-        context = [text for _, text in context_texts(link.settings_frames)]
+        context = [text for _, text in context_texts(link.settings)]
         known = context + [str(frame.data.get("content")).strip() for frame in injects]
         findings += [
             find(item.frame, "the greeting went up as an item")
@@ -67,7 +67,7 @@ def context_kept(case: Case) -> Sequence[Finding] | None:
     findings = []
     observed = False
     for link in view(case).links:
-        context = context_texts(link.settings_frames)
+        context = context_texts(link.settings)
         starts = [r.first_seq for r in link.exchange.conversation] + [c.frame.seq for c in link.exchange.creates]
         if not context or not link.exchange.updates:
             continue
@@ -107,7 +107,7 @@ def context_no_items(case: Case) -> Sequence[Finding] | None:
     findings = []
     observed = False
     for link in view(case).links:
-        context = [text for _, text in context_texts(link.settings_frames)]
+        context = [text for _, text in context_texts(link.settings)]
         if not context or not link.exchange.updates:
             continue
         observed = True
@@ -132,7 +132,7 @@ def history_quiet(case: Case) -> Sequence[Finding] | None:
     findings = []
     observed = False
     for link in view(case).links:
-        context = {text for _, text in context_texts(link.settings_frames)}
+        context = {text for _, text in context_texts(link.settings)}
         if not context or link.ready is None:
             continue
         observed = True

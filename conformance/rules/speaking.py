@@ -5,6 +5,7 @@ a done to the first response still without one that had given any sign of comple
 greeting to none.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -55,14 +56,16 @@ class Speech:
                 owners.setdefault(folded(delta).get("sha256"), response)
                 deltas.append((delta, response))
         deltas.sort(key=lambda pair: pair[0].seq)
+        seqs = [delta.seq for delta, _ in deltas]
+        twice = _sent_by_several(deltas)
         found: dict[int, list[Frame]] = {}
         for frame in self.link.client.down if self.link.client is not None else ():
             if frame.kind is not Kind.BINARY:
                 continue
             owner = owners.get(folded(frame).get("sha256"))
-            before = [response for delta, response in deltas if delta.seq < frame.seq]
-            if before and (owner is None or owner.first_seq > frame.seq or _is_ambiguous(deltas, frame)):
-                owner = before[-1]
+            before = bisect_left(seqs, frame.seq)
+            if before and (owner is None or owner.first_seq > frame.seq or folded(frame).get("sha256") in twice):
+                owner = deltas[before - 1][1]
             if owner is not None:
                 found.setdefault(id(owner), []).append(frame)
         return found
@@ -120,10 +123,14 @@ class Speech:
         return dones if between else [done for done in dones if done is not after]
 
 
-def _is_ambiguous(deltas: Sequence[tuple[Frame, Response]], frame: Frame) -> bool:
-    """True when several responses sent the very same bytes, such as silence."""
-    same = {id(response) for delta, response in deltas if folded(delta).get("sha256") == folded(frame).get("sha256")}
-    return len(same) > 1
+def _sent_by_several(deltas: Sequence[tuple[Frame, Response]]) -> set[object]:
+    """Return the hashes of bodies, such as silence, that more than one response sent."""
+    owners: dict[object, Response] = {}
+    return {
+        digest
+        for delta, response in deltas
+        if owners.setdefault(digest := folded(delta).get("sha256"), response) is not response
+    }
 
 
 def _completed_before(response: Response, done: Frame) -> bool:

@@ -6,9 +6,10 @@ them; one that finds no turn without its own is one too many. A turn whose creat
 open again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from conformance.rules.exchange import Commit, Create, Exchange, Item, Response, item_text, mapping, name_of
 from conformance.wire.durations import SECOND
@@ -146,10 +147,9 @@ def _has_context(frame: Frame) -> bool:
     return bool(mapping(mapping(frame.data.get("agent")).get("context")).get("messages"))
 
 
-def context_texts(settings: Sequence[Frame]) -> list[tuple[str, str]]:
-    """Return role and text of each context message of the first `Settings`; messages without words are left out."""
-    agent = mapping(settings[0].data.get("agent")) if settings else {}
-    messages = mapping(agent.get("context")).get("messages")
+def context_texts(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return role and text of each context message of a `Settings`; messages without words are left out."""
+    messages = mapping(mapping(settings.get("agent")).get("context")).get("messages")
     found = []
     for message in messages if isinstance(messages, list) else []:
         content = mapping(message).get("content")

@@ -177,8 +177,11 @@ class Link:
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
-        """The first `Settings`; empty without one."""
-        return self.settings_frames[0].data if self.settings_frames else {}
+        """The `Settings` that were asked for upstream: the last before the first update not refused, else the first."""
+        update = next((update.frame for update in self.exchange.updates if update.refused is None), None)
+        before = [frame for frame in self.settings_frames if update is not None and frame.seq < update.seq]
+        chosen = before[-1:] or self.settings_frames[:1]
+        return chosen[0].data if chosen else {}
 
     @cached_property
     def is_beta(self) -> bool:
