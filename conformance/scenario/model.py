@@ -15,7 +15,6 @@ from conformance.wire.frames import Leg
 from conformance.wire.patterns import Pattern
 from conformance.wire.script import Script, ScriptRule
 
-
 SCRIPTED: Final = "scripted"
 """The tag of a scenario that says nothing without its script; the real API is not tried on it."""
 
@@ -154,7 +153,7 @@ class Cell:
 
     @property
     def needs_script(self) -> bool:
-        """True for what the tag ``scripted`` marks: what is expected comes from the script, so only the mock can show it."""
+        """True for what the tag ``scripted`` marks: only the mock can show what is expected."""
         return SCRIPTED in self.tags
 
     @property

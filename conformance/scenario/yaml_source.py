@@ -12,6 +12,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.scanner import Scanner, ScannerError
 
 from conformance.scenario.mistakes import Mistake, Place, ScenarioError
 
@@ -65,7 +66,9 @@ def read_yaml(text: str, file: str) -> Document:
     if len(text) > MAX_SIZE:
         raise _error(file, Place(), f"the file has {len(text)} characters; at most {MAX_SIZE} are read")
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Scanner = _BoundedScanner
+        node = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place()
@@ -77,6 +80,17 @@ def read_yaml(text: str, file: str) -> Document:
     document = Document(file)
     document.data = _Builder(document).build(node, ()) if node is not None else None
     return document
+
+
+class _BoundedScanner(Scanner):
+    """Refuses deep flow collections before the scanner gets slow, which looks back over all of them: hours for 500 KB."""
+
+    def fetch_flow_collection_start(self, token_class: Any, to_push: str) -> None:
+        if len(self.flow_context) >= MAX_DEPTH:
+            raise ScannerError(
+                None, None, f"nested too deeply; at most {MAX_DEPTH} levels are read", self.reader.get_mark()
+            )
+        super().fetch_flow_collection_start(token_class, to_push)
 
 
 class _Builder:

@@ -1,5 +1,6 @@
 """One test over loader, schema and page: what one of them knows, all know."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +70,13 @@ DOCUMENTS = {
 }
 
 
+@cache
+def schema_validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(scenario_schema())
+
+
 def is_valid(text: str) -> bool:
-    validator = jsonschema.Draft202012Validator(scenario_schema())
+    validator = schema_validator()
     return validator.is_valid(read_yaml(text, "x").data)
 
 
@@ -97,7 +103,7 @@ def test_the_committed_schema_is_the_grammars() -> None:
 
 
 def test_every_scenario_of_the_library_is_valid_by_the_schema_and_names_it() -> None:
-    validator = jsonschema.Draft202012Validator(scenario_schema())
+    validator = schema_validator()
     files = [path for path in library().rglob("*.yaml") if path.parent != library()]
     assert files
     for path in files:

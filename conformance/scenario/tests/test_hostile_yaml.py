@@ -8,7 +8,9 @@ from conformance.scenario.yaml_source import MAX_SIZE, read_yaml
     ("text", "sentence"),
     [
         ("x" * (MAX_SIZE + 1), "at most"),
-        ("[" * 5_000, "nested too deeply"),
+        ("[" * 400_000, "nested too deeply"),
+        ("- " * 50_000, "nested too deeply"),
+        ("{a: " * 50_000, "nested too deeply"),
         ("a: " + "[" * 60 + "]" * 60, "nested too deeply"),
         ("a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
             f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdef", "bcdefg", strict=True)
