@@ -135,17 +135,11 @@ class Scene:
         """Return the item that a ``conversation.item`` event is about, made known to the conversation if it was not."""
         wanted = given.get("item") or {}
         conversation = self.state.conversation
-        known = conversation.get(str(wanted.get("id")))
         client = self._client(wanted)
-        if client is not None:
-            self.item = client
-        elif known is not None:
-            self.item = known
-        elif wanted or (self.item is None and conversation.last is None):
-            self.item = self._made_up(wanted)
-        elif self.item is None:
-            self.item = conversation.last
-        assert self.item is not None  # noqa: S101 - one of the branches above found or made it
+        item = client or conversation.get(str(wanted.get("id")))
+        if item is None and not wanted:
+            item = self.item or conversation.last
+        self.item = item or self._made_up(wanted)
         if self.item.id not in conversation:
             place = self.trigger if self.item is client else given
             conversation.insert(self.item, place.get("previous_item_id"))

@@ -29,7 +29,6 @@ from mock_upstream.errors import (
 from mock_upstream.shapes import Check, Compiler, name_of
 
 ITEM_ID_PATTERN: Final = "^[a-zA-Z0-9_-]+$"
-_BARE: Final = frozenset({"type", "event_id"})
 _APPEND: Final = frozenset({"type", "event_id", "audio"})
 
 
