@@ -49,6 +49,14 @@ class Line:
         body = orjson.dumps(message) if isinstance(message, Mapping) else message
         broadcast((self._socket,), body, text=not is_binary)
 
+    async def ping(self) -> bool:
+        """Send a ping; False if the connection ended before. Control frames are not recorded, only the step is."""
+        try:
+            await self._socket.ping()
+        except ConnectionClosed:
+            return False
+        return True
+
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; `wait_closed` waits for its end."""
         self._record_close(Direction.UP, code, reason)

@@ -130,6 +130,11 @@ class _Driver:
             line.send(self._prepare(message))
         return line is not None
 
+    async def ping(self) -> bool:
+        """Send a WebSocket ping on the open connection; False if there is none."""
+        line = self._line
+        return line is not None and await line.ping()
+
     @property
     def _line(self) -> Line | None:
         """The connection that was opened last, of those that are open."""

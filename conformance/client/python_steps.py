@@ -14,6 +14,9 @@ class Hands(Protocol):
     def send(self, message: Message) -> bool:
         """Send a mapping as JSON text, a string verbatim as text, bytes as a binary frame; False if the line is closed."""
 
+    async def ping(self) -> bool:
+        """Send a WebSocket ping and do not wait for its pong; False if the line is closed."""
+
 
 class NoSuchStep(ValueError):  # noqa: N818 (what is missing)
     """A scenario runs a Python step that nobody registered."""
@@ -58,3 +61,9 @@ async def send_big_frame(hands: Hands, args: Mapping[str, Any]) -> None:
     """Send one frame of ``bytes`` bytes: silence as a binary frame, or with ``text: true`` a text frame that is no JSON."""
     size = int(args["bytes"])
     hands.send("x" * size if args.get("text") else bytes(size))
+
+
+@python_step("ping")
+async def send_ping(hands: Hands, args: Mapping[str, Any]) -> None:  # noqa: ARG001  # every step is given arguments
+    """Send a WebSocket ping: a sign of life that no application sees."""
+    await hands.ping()

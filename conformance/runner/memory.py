@@ -114,6 +114,9 @@ class MemoryConnection:
                 self.peer.end(Ended(said, said, received_first=True))
         await asyncio.sleep(0)
 
+    async def ping(self) -> None:
+        """Do nothing: an end that is there is alive."""
+
     async def wait_closed(self) -> None:
         """Return when the connection is over."""
         await asyncio.shield(self._over)

@@ -72,6 +72,7 @@ class Real:
                 additional_headers=with_headers(self._api.headers, step.headers),
                 compression=None,
                 max_size=None,
+                ping_interval=None,  # a sign of life that the scenario did not ask for would spoil what it shows of silence
             )
         except (OSError, WebSocketException) as error:
             self._note(attempt, error)
