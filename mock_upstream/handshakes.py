@@ -28,7 +28,7 @@ class HandshakeFault:
 def handshake_fault(assignment: Assignment) -> tuple[HandshakeFault | None, str | None]:
     """Return what the assignment does to the handshake, and the id of the script's rule that does it."""
     if assignment.fault is not None and _is_for_handshakes(assignment.fault):
-        return _read(assignment.fault), f"fault:{assignment.fault.name}"
+        return _read(assignment.fault), None  # named on the command line: no script's doing, and never waived
     mine = [rule for rule in assignment.script.rules if rule.conn in (None, assignment.conn)]
     for rule in mine:
         if rule.fault is None or not _is_for_handshakes(rule.fault):

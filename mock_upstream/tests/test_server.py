@@ -319,10 +319,13 @@ def test_a_fault_refuses_the_handshake(status: int) -> None:
 def test_a_named_fault_delays_the_handshake() -> None:
     async def scene() -> None:
         fault = Fault("slow-accept", {"after": "7s"})
-        async with MockUpstream(fault=fault, new_session=Puppet(hello=[say("session.created")])) as mock:
+        recorder = tape()
+        puppet = Puppet(hello=[say("session.created")])
+        async with MockUpstream(fault=fault, new_session=puppet, sink=recorder.leg(Leg.UPSTREAM)) as mock:
             async with connect(mock.url, open_timeout=60) as client:
                 await client.recv()
             assert now() == 7 * SECOND
+        assert recorder.frames[0].scripted is None, "a fault of the command line is never waived"
 
     play(scene)
 
