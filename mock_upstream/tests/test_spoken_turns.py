@@ -1,5 +1,7 @@
 """Spoken turns: manual commits, turn detection, barge-in, idle timeout."""
 
+import pytest
+
 from conformance.wire.audio import PCM_24K
 from mock_upstream import voice
 from mock_upstream.tests.driving import ITEM, RESPOND, VAD_OFF, Client, once, update
@@ -112,3 +114,42 @@ def test_after_an_idle_timeout_the_model_speaks_up_by_itself() -> None:
     assert heard["item"]["id"] == timeout["item_id"]
     heard_words = client.one("conversation.item.input_audio_transcription.completed")
     assert (heard_words["transcript"], heard_words["usage"]) == ("", {"type": "duration", "seconds": 0})
+
+
+def test_semantic_vad_waits_longer_before_it_ends_a_turn() -> None:
+    client = Client()
+    client.ask(update(audio={"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "high"}}}))
+    client.say(QUIET + SPEECH + bytes(48_000))
+    assert "input_audio_buffer.speech_stopped" not in client.types
+    client.say(bytes(48_000 * 2)).wait(3000)
+    assert client.one("response.done")["response"]["status"] == "completed"
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(800, True), (792, False)])
+def test_100_ms_of_g711_are_800_bytes(size: int, accepted: bool) -> None:
+    client = Client()
+    client.ask(update(audio={"input": {"format": {"type": "audio/pcmu"}, "turn_detection": None}}))
+    client.say(b"\xff" * size)
+    client.ask({"type": "input_audio_buffer.commit"})
+    assert ("input_audio_buffer.committed" in client.types) is accepted
+    assert [error["code"] for error in client.errors] == ([] if accepted else ["input_audio_buffer_commit_empty"])
+
+
+def test_a_client_that_commits_what_turn_detection_has_committed_is_refused() -> None:
+    client = Client()
+    client.say(QUIET + SPEECH)
+    while "input_audio_buffer.committed" not in client.types:
+        client.say(bytes(960), ms=20)
+    client.ask({"type": "input_audio_buffer.commit"})
+    assert [error["code"] for error in client.errors] == ["input_audio_buffer_commit_empty"]
+
+
+def test_another_input_format_in_mid_stream_starts_afresh() -> None:
+    client = Client()
+    client.ask(VAD_OFF)
+    client.say(SILENCE)
+    client.ask(update(audio={"input": {"format": {"type": "audio/pcma"}}}))
+    client.say(b"\xd5" * 1600)
+    client.ask({"type": "input_audio_buffer.commit"})
+    assert "input_audio_buffer.committed" in client.types
+    assert client.errors == []
