@@ -1,8 +1,8 @@
 """What goes up is Realtime: text frames, known events, valid for the dialect."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from conformance.rules.exchange import listed, mapping
+from conformance.rules.exchange import listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.events import CLIENT_EVENTS
@@ -40,17 +40,23 @@ def text_frames(case: Case) -> Sequence[Finding] | None:
     kind=RuleKind.API,
 )
 def known_events(case: Case) -> Sequence[Finding] | None:
-    """Look at the type of each text frame up."""
-    sent = [frame for _, frame in _sent(case) if frame.kind is Kind.TEXT]
+    """Look at the type of each message up, be it in a text or, wrongly, in a binary frame."""
+    sent = [(frame, type_) for _, frame in _sent(case) if (type_ := _type_of(frame)) is not None]
     if not sent:
         return None
     return once_per_cause(
-        find(
-            frame, f"{frame.type or 'something without a type'} is no Realtime client event", cause=frame.type or "untyped"
-        )
-        for frame in sent
-        if frame.type not in CLIENT_EVENTS
+        find(frame, f"{type_ or 'something without a type'} is no Realtime client event", cause=type_ or "untyped")
+        for frame, type_ in sent
+        if type_ not in CLIENT_EVENTS
     )
+
+
+def _type_of(frame: Frame) -> str | None:
+    """Return the type of the message a frame holds; empty if it has none, None for binary that is no JSON object."""
+    if frame.kind is Kind.TEXT:
+        return frame.type
+    json = frame.data.get("json")
+    return name_of(json.get("type")) if isinstance(json, Mapping) else None
 
 
 @rule(

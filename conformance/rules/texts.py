@@ -202,7 +202,7 @@ def text_once(case: Case) -> Sequence[Finding] | None:
         result = telling(link)
         for index, message in enumerate(messages(link)):
             told = result.told.get(index, [])
-            due = message.last.t + _SOON
+            due = _text_due(link, message)
             observed = observed or bool(told) or (message.is_settled and due <= link.client_horizon)
             allowed = max(message.parts, _twins(link, message))
             if len(told) > allowed:
@@ -215,6 +215,12 @@ def text_once(case: Case) -> Sequence[Finding] | None:
             ):
                 findings.append(find(message.last, "the assistant's message never reached the client", cause="missing"))
     return once_per_cause(findings) if observed else None
+
+
+def _text_due(link: Link, message: Message) -> Micros:
+    """Return when a message must have been told: counted from the last event of its response that was really sent."""
+    response = message.response
+    return response.last.t + (SECOND if response.end is not None else _SOON) + link.crossing
 
 
 def _twins(link: Link, message: Message) -> int:

@@ -271,8 +271,10 @@ def view(case: Case) -> View:
 def is_beta(conn: Conn) -> bool:
     """Tell from the server's own words whether a connection speaks the beta dialect."""
     for frame in conn.down:
+        if frame.type == "conversation.item.created" and "object" not in _item(frame):
+            continue
         if frame.type in GA_OF_BETA or frame.type.startswith("transcription_session."):
-            return frame.type != "conversation.item.created" or "object" in _item(frame)
+            return True
         if frame.type in BETA_OF_GA:
             return False
         session = frame.data.get("session") if frame.type in ("session.created", "session.updated") else None

@@ -316,3 +316,9 @@ def test_broken_text_never_becomes_audio() -> None:
 def test_judging_nothing_is_not_observed_by_any_rule() -> None:
     empty = Case(case("0 end").recording)
     assert not [id_ for id_, rule in RULES.items() if rule.judge(empty) is not None]
+
+
+def test_a_client_message_passed_up_in_a_binary_frame_is_still_no_realtime_event() -> None:
+    timeline = 'use ready\n0.1 client up KeepAlive\n0.1 upstream up binary {"type": "KeepAlive"}'
+    assert says("RT-KNOWN-EVENTS", timeline) == ["KeepAlive"]
+    assert says("RT-TEXT-FRAMES", timeline) == ["binary"]

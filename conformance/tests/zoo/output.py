@@ -144,7 +144,7 @@ class ReadsItemsOnly(Translator):
         """Take no notice."""
 
 
-@animal("VA-TEXT-ONCE", "long-session/turns")
+@animal("VA-TEXT-ONCE", "text/turns")
 class NeverRepeatsWords(Translator):
     """Drops a message that says the same words as one before."""
 
