@@ -184,7 +184,12 @@ Step = Annotated[
 
 
 def _fault(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    """Take ``close,code=1000``, the command line's way to write a fault, apart; what is wrong in it is found later."""
+    if not isinstance(value, str):
+        return value
+    name, *pairs = value.split(",")
+    params = {key: int(text) if text.isdigit() else text for key, _, text in (pair.partition("=") for pair in pairs)}
+    return {**params, "name": name}
 
 
 class FaultPart(BaseModel):

@@ -171,14 +171,12 @@ class _Reading:
     def _check_names(self, matrix: Mapping[str, Any], constants: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         used = {name.partition(".")[0] for key in grammar.FILLED for name in references(data.get(key))}
         used |= {name.partition(".")[0] for name in references([matrix, constants])}
-        for word, names in (("matrix", matrix), ("vars", constants)):
-            for name in names:
-                if name not in used:
-                    self._note(
-                        (word, name), f"{word} key {name!r} is never used; write ${{{name}}} where it belongs", key=True
-                    )
-                if word == "vars" and name in matrix:
-                    self._note((word, name), f"{name!r} stands in matrix, too", key=True)
+        for name in matrix:
+            if name not in used:
+                sentence = f"matrix key {name!r} is never used; write ${{{name}}} where it belongs"
+                self._note(("matrix", name), sentence, key=True)
+            if name in constants:
+                self._note(("vars", name), f"{name!r} stands in matrix, too", key=True)
 
     def _rows(self, matrix: Mapping[str, Any]) -> list[dict[str, tuple[Any, Any]]]:
         usable = {name: values for name, values in matrix.items() if isinstance(values, list | Mapping) and values}

@@ -31,8 +31,10 @@ class StepReader:
         """Read all steps whose shape is right."""
         if not isinstance(steps, list):
             return ()
-        if steps and grammar.verbs_of(steps[0]) not in ([], ["connect"]):
-            self._report(("client", 0), "the first step must be `connect:`")
+        verbs = [grammar.verbs_of(step) for step in steps]
+        first = next((number for number, verb in enumerate(verbs) if verb not in (["hold"], ["run"])), 0)
+        if verbs and verbs[first] not in ([], ["connect"], ["hold"], ["run"]):
+            self._report(("client", first), "nothing is connected yet; the client begins with `connect:`")
         read = (self._step(step, number) for number, step in enumerate(steps))
         return tuple(step for step in read if step is not None)
 

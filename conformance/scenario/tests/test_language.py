@@ -141,13 +141,14 @@ def test_a_script_in_all_its_forms(tmp_path: Path) -> None:
         "    - {at: 5s, reply: [error, {type: invented, raw: true}]}\n"
         "    - {when: response.done, fault: drop}\n"
         "    - {fault: {name: idle-error, after: 4s}}\n"
+        "    - {at: 9s, fault: 'close,code=1011,reason=done'}\n"
         "mutants:\n  - id: m\n    rules: [{at: 1s, fault: {name: close, code: 1000}}]\n"
         "    fails: [ready]\n    also: [RT-ONE-CREATE]\n"
     )
     read = cell(tmp_path, text)
     script = read.script
     assert (script.profile, script.settings) == ("gpt-realtime-2.1", {"transcript": ["One.", "Two."], "chunk_ms": 100})
-    slow, timed, drop, idle = script.rules
+    slow, timed, drop, idle, close = script.rules
     assert (slow.id, slow.when, slow.delay, slow.times, slow.probability, slow.conn) == (
         "slow", "session.update", 40_000, 2, 0.5, 1,
     )  # fmt: skip
@@ -157,6 +158,7 @@ def test_a_script_in_all_its_forms(tmp_path: Path) -> None:
     assert [(reply.event, reply.raw) for reply in timed.reply] == [({"type": "error"}, False), ({"type": "invented"}, True)]
     assert (drop.fault, idle.fault) == (Fault("drop"), Fault("idle-error", {"after": "4s"}))
     assert (idle.when, idle.at) == (None, None)
+    assert close.fault == Fault("close", {"code": 1011, "reason": "done"})
     mutant = read.mutants[0]
     assert (mutant.id, mutant.fails, mutant.also) == ("m", ("ready",), ("RT-ONE-CREATE",))
     assert (mutant.rules[0].id, mutant.rules[0].fault) == ("m/1", Fault("close", {"code": 1000}))

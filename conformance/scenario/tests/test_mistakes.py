@@ -25,7 +25,7 @@ def test_every_mistake_of_a_file_is_reported_at_once(tmp_path: Path) -> None:
         "  - id: ready\n    client: SettingsAplied\n"
         "upstream:\n  profil: x\n  rules:\n    - {when: session.updat, delay: 4}\n    - {at: 5s, fault: clos}\n"
         "mutants:\n  - id: m\n    rules: [{at: 5s, reply: [{type: error, error: {cod: 1}}]}]\n    fails: [redy]\n"
-        "vars: {unused: 1}\n"
+        "matrix: {unused: [1]}\n"
     )
     at = LINES
     assert mistakes(tmp_path, text) == [
@@ -38,7 +38,7 @@ def test_every_mistake_of_a_file_is_reported_at_once(tmp_path: Path) -> None:
         f"{at + 7}:23: unknown fault 'clos'; did you mean 'close'?",
         f"{at + 10}:57: unknown field 'error.cod' in error (raw: true sends it all the same)",
         f"{at + 11}:13: there is no check 'redy'; did you mean 'ready'?",
-        f"{at + 12}:8: vars key 'unused' is never used; write ${{unused}} where it belongs",
+        f"{at + 12}:10: matrix key 'unused' is never used; write ${{unused}} where it belongs",
     ]
 
 
@@ -137,6 +137,7 @@ def test_what_is_wrong_with_a_step(tmp_path: Path, step: str, mistake: str) -> N
         ("{at: 5s, reply: [session.update]}", "1:24: 'session.update' is no server event"),
         ("{at: 5s, reply: [{error: {}}]}", "1:24: a reply needs a type, or raw: true"),
         ("{at: 5s, fault: drop}", "1:23: the fault 'drop' acts on an event; name it with `when`"),
+        ("{at: 5s, fault: 'close,cod=1'}", "1:23: close has no parameter 'cod'; did you mean 'code'?"),
         ("{at: 5s, fault: {name: close, cod: 1}}", "1:37: close has no parameter 'cod'; did you mean 'code'?"),
         ("{at: 5s, fault: {name: close, code: x}}", "1:43: expected a positive whole number, not 'x'"),
         ("{fault: {name: idle-error, after: 5}}", "1:41: expected text such as '5s', not 5"),
@@ -174,8 +175,10 @@ def test_the_scenario_is_called_like_its_file(tmp_path: Path) -> None:
     ]
 
 
-def test_a_scenario_without_checks_proves_nothing(tmp_path: Path) -> None:
-    assert "nothing is expected and nothing forbidden" in mistakes(tmp_path, BARE.partition("expect:")[0])[0]
+def test_a_client_begins_by_connecting(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, BARE.replace("  - connect:\n", "  - hold: 1s\n")) == [
+        "5:5: nothing is connected yet; the client begins with `connect:`"
+    ]
 
 
 def test_realtime_scenarios_name_the_leg_of_an_event(tmp_path: Path) -> None:
