@@ -80,7 +80,7 @@ class Details:
             "cell": printable(clip(label_of(attempt.cell), 2 * _ADDRESS)),
             "n": attempt.attempt,
             "target": printable(clip(attempt.target, _ADDRESS)),
-            "seed": attempt.seed,
+            "seed": str(attempt.seed),
             "verdict": attempt.verdict.value,
             "known": printable(clip(attempt.known or "", 2 * _ADDRESS)),
             "message": printable(clip(attempt.message, 500)),

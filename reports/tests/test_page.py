@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -145,6 +146,14 @@ def test_the_largest_failure_is_shown_event_by_event_without_asking(visit: Calla
     hit.locator("button").click()
     assert box.locator("tr.payload").count() == 0
     opened.assert_quiet()
+
+
+def test_a_seed_of_64_bits_is_shown_to_its_last_digit(visit: Callable[..., Visit], written: Callable[..., Path]) -> None:
+    run = runs.Run()
+    made, recording = runs.seeds_attempt("greeting/idle", None, 1)
+    run.add(replace(made, seed=8_535_262_269_170_376_123), recording)
+    page = visit().open(written(run) / "report.html")
+    assert "seed 8535262269170376123" in page.locator(".attempt-head").inner_text()
 
 
 def test_audio_is_a_bar_with_its_duration(visit: Callable[..., Visit], seeds: Path) -> None:
