@@ -102,4 +102,4 @@ def _check_targets(path: Path) -> Iterator[Mistake]:
         try:
             load_target(path, name)
         except ValueError as error:
-            yield Mistake(str(path), Place(), str(error))
+            yield Mistake(str(path), Place(), str(error).removeprefix(f"{path}: "))

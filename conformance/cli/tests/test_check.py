@@ -55,6 +55,14 @@ def test_a_script_of_its_own_is_checked(app: typer.Typer, tmp_path: Path) -> Non
     assert "slow.yaml:1:32: unknown key 'dely'; did you mean 'delay'?" in result.output
 
 
+def test_targets_are_checked_by_the_file_they_stand_in(app: typer.Typer, tmp_path: Path) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[tool.conformance.targets.mine]\nurll = "ws://localhost"\n')
+    result = CliRunner().invoke(app, ["check", str(project)])
+    assert result.exit_code == 1
+    assert f"{project}:1:1: targets.mine: unknown key 'urll'; did you mean 'url'?" in result.output
+
+
 def test_the_schema_is_printed_or_written(app: typer.Typer, tmp_path: Path) -> None:
     printed = CliRunner().invoke(app, ["schema"])
     assert orjson.loads(printed.output) == scenario_schema()
