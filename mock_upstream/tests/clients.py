@@ -12,7 +12,9 @@ SUNNY = "It is sunny in Paris."
 STORY = "Once upon a time there was a server that spoke like another one. " * 20
 CALL = {"name": "weather", "arguments": {"city": "Paris"}}
 
-PLAY = Script(settings={"transcript": [HELLO, HEARD, "(calls)", SUNNY, STORY], "calls": [[], [], [CALL]], "latency": 0.3, "pace": 20})
+PLAY = Script(
+    settings={"transcript": [HELLO, HEARD, "(calls)", SUNNY, STORY], "calls": [[], [], [CALL]], "latency": 0.3, "pace": 20}
+)
 """A text turn, an audio turn, a call and its answer, a story to interrupt."""
 
 SPEECH: bytes = (9_000 * np.sin(np.arange(12_000) * 2 * np.pi * 300 / 24_000)).astype("<i2").tobytes()
