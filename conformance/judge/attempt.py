@@ -13,7 +13,7 @@ import conformance.rules  # noqa: F401  registers every rule
 from conformance.judge.blame import Evidence
 from conformance.judge.checks import Held, Outcome, evaluate
 from conformance.judge.instants import Instants
-from conformance.judge.law import BROKEN, apply_rules, has_subject, own_script
+from conformance.judge.law import BROKEN, apply_rules, has_subject, own_script, worst_lateness
 from conformance.judge.words import error_words, pattern_words
 from conformance.rules.model import RULES, Rule
 from conformance.scenario.model import Cell, Check, Wait
@@ -73,7 +73,7 @@ class Attempt:
         self._is_real_api = target.upstream is Upstream.REAL
         self._evidence = Evidence(self.index, own_script(cell, recording), self._subject)
         self._late = self.index.marks("lateness") if recording.header.clock == "real" else []
-        self._lateness = self._worst_lateness(recording)
+        self._lateness = worst_lateness(self.index)
 
     def check(self, check: Check) -> CheckResult:
         """Judge one check of the scenario."""
@@ -134,11 +134,6 @@ class Attempt:
             if late > check.within and mark.t - late <= outcome.deadline:
                 return f"the client itself sent {format_duration(late)} late"
         return None
-
-    def _worst_lateness(self, recording: wire.Recording) -> Micros:
-        if recording.header.clock != "real" or recording.footer is None:
-            return 0
-        return max([recording.footer.lateness, *map(_lateness, self._late)])
 
     def _no_connection(self, mark: Frame) -> CheckResult:
         reason = mark.data.get("message") or f"HTTP {mark.data.get('status')}"

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+from conformance.judge.lateness import excused
 from conformance.rules.model import Case, Finding, Rule, RuleKind
 from conformance.scenario.model import Cell, Speaks
 from conformance.targets.model import Target
 from conformance.verdicts import Blame, CheckKind, CheckResult, Level, Verdict
+from conformance.wire.durations import Micros, format_duration
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.index import Index
 from conformance.wire.patterns import Pattern, pattern_type
@@ -86,6 +88,7 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
     case = case_of(cell, index.recording, target)
     seen = {frame.seq: frame for frame in index.frames}
     driven = bool(index.marks("step"))
+    lateness = worst_lateness(index)
     results: list[CheckResult] = []
     observed: list[str] = []
     for rule in rules.values():
@@ -99,7 +102,11 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
         if findings is None:
             continue
         observed.append(rule.id)
+        late = excused(rule, tuple(findings), case, lateness)
         for finding in findings:
+            if finding.cause in late:
+                results.append(_late(rule, finding, lateness))
+                continue
             frame = None if finding.event is None else seen.get(finding.event)
             passes_on = cell.speaks is Speaks.REALTIME and not rule.id.startswith(_GATEWAY)
             blame = _blame(finding.blame or rule.blame, frame, index, case.subject, passes_on=passes_on)
@@ -137,6 +144,21 @@ def _result(rule: Rule, finding: Finding, blame: Blame, *, waived: bool) -> Chec
         event=finding.event,
         cause=finding.cause,
     )
+
+
+def worst_lateness(index: Index) -> Micros:
+    """Return by how much the harness itself was late at worst, in µs; the virtual clock is never late."""
+    recording = index.recording
+    if recording.header.clock != "real" or recording.footer is None:
+        return 0
+    marks = (mark.data.get("us") for mark in index.marks("lateness"))
+    return max([recording.footer.lateness, *(late for late in marks if isinstance(late, int))])
+
+
+def _late(rule: Rule, finding: Finding, lateness: Micros) -> CheckResult:
+    message = f"{finding.message}; but the harness itself was up to {format_duration(lateness)} late"
+    verdict = Verdict.ERROR if BROKEN[finding.level or rule.level] is Verdict.FAIL else Verdict.INFO
+    return CheckResult(rule.id, CheckKind.RULE, verdict, Blame.HARNESS, message, finding.t, finding.event, finding.cause)
 
 
 def _crashed(rule: Rule, error: Exception) -> CheckResult:

@@ -1,0 +1,42 @@
+"""Our own lateness is never the subject's: a rule's deadline that only we could have missed is an error of the harness."""
+
+import pytest
+
+from conformance.judge import judge
+from conformance.judge.lateness import without_lateness
+from conformance.targets.model import Target
+from conformance.tests.build import cell, parse_timeline
+from conformance.verdicts import Blame, Verdict
+
+TURN = """
+header {{"clock": "real"}}
+0.000 client   up   open
+0.001 client   up   Settings {{}}
+0.002 upstream up   open
+0.003 upstream down session.created
+0.004 upstream up   session.update {{"session": {{"type": "realtime"}}}}
+0.005 upstream down session.updated
+3.505 client   down SettingsApplied
+6.000 client   up   close 1000
+6.100 end finished {{"lateness": {lateness}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "verdict", "blame"),
+    [(0, Verdict.FAIL, Blame.PROXY), (800, Verdict.FAIL, Blame.PROXY), (1_600, Verdict.ERROR, Blame.HARNESS)],
+)
+def test_a_deadline_missed_by_less_than_our_lateness_is_our_error(late_ms: int, verdict: Verdict, blame: Blame) -> None:
+    made = parse_timeline(TURN.format(lateness=late_ms * 1000))
+    found = next(check for check in judge(cell(), made, Target()).checks if check.id == "VA-READY")
+    assert (found.verdict, found.blame) == (verdict, blame)
+
+
+def test_moving_frames_earlier_keeps_their_order_and_leaves_our_own_where_they_were() -> None:
+    made = parse_timeline(TURN.format(lateness=0))
+    moved = without_lateness(made, 2_000_000)
+    assert [frame.seq for frame in moved.frames] == [frame.seq for frame in made.frames]
+    times = [frame.t for frame in moved.frames]
+    assert times == sorted(times)
+    assert moved.frames[-2].t == 1_505_000
+    assert moved.frames[-1].t == 6_000_000
