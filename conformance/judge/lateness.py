@@ -1,7 +1,7 @@
 """The harness's own lateness, as far as it could have made a rule's deadline look missed.
 
-Theory. On the real clock a frame of the subject's may have lain in our sockets while we were late, so its recorded time is at
-most that much after the true one. A finding that is gone once every frame we received stands as early as the lateness
+Theory. On the real clock a frame of the subject's may have lain in our sockets while we were late, so its recorded time is
+at most that much after the true one. A finding that is gone once every frame we received stands as early as the lateness
 allows (never before the frame ahead of it) says something about us, not about the subject.
 """
 
@@ -30,6 +30,6 @@ def excused(rule: Rule, findings: tuple[Finding, ...], case: Case, late: Micros)
     """Return the causes of the findings that only our own lateness of up to ``late`` µs explains."""
     if late <= 0 or not findings:
         return frozenset()
-    again = rule.judge(replace(case, recording=without_lateness(case.recording, late)))
+    again = rule.judge(replace(case, recording=without_lateness(case.recording, late), cache={}))
     standing = {finding.cause for finding in again or ()}
     return frozenset(finding.cause for finding in findings if finding.cause not in standing)

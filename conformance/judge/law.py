@@ -124,10 +124,12 @@ def _blame(blame: Blame, frame: Frame | None, index: Index, subject: bool, *, pa
         return blame
     if not subject:
         return Blame.CLIENT
-    if not passes_on or frame is None or (frame.leg, frame.dir, frame.kind) != (Leg.UPSTREAM, Direction.UP, Kind.TEXT):
+    if not passes_on or frame is None or (frame.leg, frame.dir) != (Leg.UPSTREAM, Direction.UP):
         return blame
-    sent = index.texts(Leg.CLIENT, frame.type)
-    return Blame.CLIENT if any(each.data == frame.data and each.seq < frame.seq for each in sent) else blame
+    binary = frame.kind is Kind.BINARY
+    sent = index.others(Leg.CLIENT, Kind.BINARY) if binary else index.texts(Leg.CLIENT, frame.type)
+    same = (each.data == frame.data or (binary and each.data.get("sha256") == frame.data.get("sha256")) for each in sent)
+    return Blame.CLIENT if any(same) else blame
 
 
 def _result(rule: Rule, finding: Finding, blame: Blame, *, waived: bool) -> CheckResult:
