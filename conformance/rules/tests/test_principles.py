@@ -204,6 +204,23 @@ def test_a_gateway_passes_events_once_and_in_order() -> None:
     assert says("GW-TRANSPARENT", f"{GATEWAY}{swapped}9 end")
 
 
+def test_a_gateway_may_write_a_number_in_another_way() -> None:
+    sent = '0.1 upstream down rate_limits.updated {"event_id": "x", "reset": 1.0}\n'
+    assert (
+        says("GW-TRANSPARENT", f'{GATEWAY}{sent}0.1 client down rate_limits.updated {{"event_id": "x", "reset": 1}}\n9 end')
+        == []
+    )
+    assert says(
+        "GW-TRANSPARENT", f'{GATEWAY}{sent}0.1 client down rate_limits.updated {{"event_id": "x", "reset": true}}\n9 end'
+    )
+
+
+def test_a_gateway_that_drops_one_of_many_alike_is_said_to_have_dropped_it() -> None:
+    sent = "".join(f"0.1 client up input_audio_buffer.append {n}ms\n" for n in (20, 30, 40, 50))
+    kept = "0.2 upstream up input_audio_buffer.append 20ms\n"
+    assert says("GW-TRANSPARENT", f"{GATEWAY}{sent}{kept}9 end") == ["up input_audio_buffer.append"]
+
+
 def test_a_gateway_may_change_the_fields_its_target_declares() -> None:
     seen = '0.2 upstream up response.create {"event_id": "b", "response": {"metadata": {"n": 1}}}\n9 end'
     assert says("GW-TRANSPARENT", f"{GATEWAY}{PASSED}{seen}") == ["up response.create event_id"]
