@@ -74,7 +74,7 @@ class ExternalSubject:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The key, if there is one."""
-        return () if self._api is None else (self._api.key,)
+        return () if self._api is None else self._api.secrets
 
     async def __aenter__(self) -> Self:
         """Nothing is started before the first attempt."""
@@ -106,7 +106,7 @@ class ExternalSubject:
             await self._make_ready()
         attempt.recorder.listeners.append(self._flood_guard(attempt))
         if self._api is not None:
-            attempt.recorder.listeners.append(Refusals(attempt, self._api.url))
+            attempt.recorder.listeners.append(Refusals(attempt, self._api))
         await self._pairing.take_turn(attempt)
         try:
             yield partial(self._dial, attempt)

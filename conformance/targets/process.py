@@ -19,6 +19,8 @@ _PATIENCE: Final = 3.0
 _LONGEST_LINE: Final = 2_000
 _LARGEST_LOG: Final = 20 * 1024 * 1024
 _POLL: Final = 0.05
+_GUARD: Final = 'read -r _; kill -9 "-$0"'
+"""Ends the group of its argument when we are gone, however we went: then its standard input ends."""
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _LISTENING: Final = "0A"
 
@@ -33,6 +35,7 @@ class ProxyProcess:
         self._log = log
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._process: asyncio.subprocess.Process | None = None
+        self._guard: asyncio.subprocess.Process | None = None
         self._pump: asyncio.Task[None] | None = None
         self.exited: asyncio.Task[int] | None = None
         """Ends with the exit code (negative: the signal) when the process has ended."""
@@ -52,6 +55,9 @@ class ProxyProcess:
             start_new_session=True,
         )
         atexit.register(self._kill_group)
+        self._guard = await asyncio.create_subprocess_exec(
+            "/bin/sh", "-c", _GUARD, str(self._process.pid), stdin=asyncio.subprocess.PIPE, start_new_session=True
+        )
         self._pump = asyncio.create_task(self._hear(self._process))
         self.exited = asyncio.create_task(self._process.wait())
 
@@ -93,6 +99,9 @@ class ProxyProcess:
                 os.killpg(self._process.pid, signal.SIGTERM)
             await asyncio.wait({self.exited}, timeout=_PATIENCE)
         self._kill_group()
+        if self._guard is not None and self._guard.returncode is None:
+            self._guard.kill()
+            await self._guard.wait()
         await self.exited
         if self._pump is not None:  # its pipe may have been handed on to a process that escaped the group
             await asyncio.wait({self._pump}, timeout=_PATIENCE)

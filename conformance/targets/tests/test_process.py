@@ -123,3 +123,20 @@ async def test_waiting_for_its_port_ends_in_time() -> None:
 
 async def test_stopping_what_was_never_started_is_no_mistake() -> None:
     await ProxyProcess("x", {}, None).stop()
+
+
+async def test_a_killed_harness_leaves_nothing_running() -> None:
+    program = (
+        "import asyncio, os, signal\n"
+        "from conformance.targets.process import ProxyProcess\n"
+        "async def main():\n"
+        "    process = ProxyProcess('echo $$; exec sleep 600', {}, None)\n"
+        "    await process.start()\n"
+        "    while not process.last_lines: await asyncio.sleep(0.01)\n"
+        "    print(process.last_lines[0], flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())"
+    )
+    harness = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    output, _ = await harness.communicate()
+    assert await gone(int(output))
