@@ -30,12 +30,12 @@ def write(run_dir: Path, results: "Results", *, compare: "Results | None" = None
     write_all(run_dir, results, compare, problems)
 
 
-def summary(results: "Results", console: "Console", run_dir: Path) -> None:
-    """Print what the run found: the verdict, the failing cells, and where the report is."""
+def summary(results: "Results", console: "Console", run_dir: Path, *, compare: "Results | None" = None) -> None:
+    """Print what the run found: the verdict, the failing cells, what changed since ``compare``, and where the report is."""
     from .analysis import Analysis
     from .terminal import print_summary
 
-    print_summary(Analysis(results, run_dir), console, run_dir)
+    print_summary(Analysis(results, run_dir, compare), console, run_dir)
 
 
 def compare(current: "Results", baseline: "Results") -> "RunComparison":

@@ -61,7 +61,7 @@ def accuse(results: Results, bad: Sequence[AttemptResult], library: Library, com
         (".", Part.PLAIN),
     ]
     first = factors[0] if factors else None
-    facts = (*_facts(bad, first, library), *_beside(results))
+    facts = (*_facts(bad, first, library), *beside(results))
     return Sentence(Tone.RED, tuple(parts), facts, _next(bad, clean[0] if clean else None, library), command)
 
 
@@ -135,7 +135,7 @@ def _facts(bad: Sequence[AttemptResult], factor: Factor | None, library: Library
     return tuple(facts)
 
 
-def _beside(results: Results) -> list[tuple[str, str]]:
+def beside(results: Results) -> list[tuple[str, str]]:
     """What else the run holds that the sentence has no room for."""
     counted = tally(results.attempts)
     stale = sum(is_stale(attempt) for attempt in results.attempts)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from .analysis import Analysis
 from .clusters import Cluster
+from .runs import sentence
 from .sentence import Part, Tone
 from .tally import Group
 from .text import clip, p_value, percent, printable, seconds
@@ -14,20 +15,21 @@ _MOST = 30
 
 def to_markdown(analysis: Analysis) -> str:
     """Write the summary."""
-    sentence = analysis.sentence
+    verdict = analysis.sentence
     said = "".join(
-        f"**{_text(text)}**" if style is not Part.PLAIN else _text(text) for text, style in _merged(sentence.parts)
+        f"**{_text(text)}**" if style is not Part.PLAIN else _text(text) for text, style in _merged(verdict.parts)
     )
-    lines = [f"# {_SIGNS[sentence.tone]} {_text(analysis.title)}", "", said, ""]
-    lines += [f"- **{question}**: {_text(answer)}" for question, answer in sentence.facts]
+    lines = [f"# {_SIGNS[verdict.tone]} {_text(analysis.title)}", "", said, ""]
+    lines += [f"- **{question}**: {_text(answer)}" for question, answer in verdict.facts]
     lines += [
-        f"- **Next**: {_text(sentence.next)}",
+        f"- **Next**: {_text(verdict.next)}",
         "",
         "```sh",
-        printable(sentence.command).replace("```", "").replace("\n", " "),
+        printable(verdict.command).replace("```", "").replace("\n", " "),
         "```",
         "",
     ]
+    lines += _changes(analysis)
     lines += _matrix(analysis)
     lines += _clusters(analysis)
     lines += _pairs(analysis)
@@ -50,6 +52,19 @@ def _merged(parts: tuple[tuple[str, Part], ...]) -> list[tuple[str, Part]]:
         lead, tail = text[: len(text) - len(text.lstrip(" "))], text[len(text.rstrip(" ")) :]
         merged += [(lead, Part.PLAIN), (bare, style), (tail, Part.PLAIN)] if bare else [(text, Part.PLAIN)]
     return [(text, style) for text, style in merged if text]
+
+
+def _changes(analysis: Analysis) -> list[str]:
+    if analysis.changes is None:
+        return []
+    lines = ["## Since the baseline", "", f"{sentence(analysis.changes)}.", ""]
+    for change in analysis.changes.changes[:_MOST]:
+        before, now = (
+            f"{tally.passed}/{tally.n}" if tally is not None else "none" for tally in (change.before, change.after)
+        )
+        doubt = "" if change.certain else ", may be chance"
+        lines.append(f"- {change.direction}: {_cell(change.name)}, {before} before, {now} now{doubt}")
+    return [*lines, ""]
 
 
 def _matrix(analysis: Analysis) -> list[str]:

@@ -1,6 +1,5 @@
 """Run against run: what got worse, what got better, what is new and what is gone, and whether that can be chance."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +7,7 @@ from conformance.results import Results
 
 from .statistics.differences import barnard_worse, holm
 from .tally import Group, Standing, Tally, cells
+from .text import plural
 
 
 class Direction(StrEnum):
@@ -108,6 +108,8 @@ def _deterministic(*runs: Results) -> bool:
     return len(facts) == 1 and next(iter(facts))[0] == "virtual"
 
 
-def names(changes: Iterable[Change]) -> list[str]:
-    """Return the names of the changed cells."""
-    return [change.name for change in changes]
+def sentence(comparison: RunComparison) -> str:
+    """Count the changes, as in ``2 regressions, 0 improvements, 0 new cells, 0 cells gone, 7 cells unchanged``."""
+    counts = [len(comparison.of(direction)) for direction in Direction]
+    said = (plural(counts[0], "regression"), plural(counts[1], "improvement"), plural(counts[2], "new cell"))
+    return f"{', '.join(said)}, {plural(counts[3], 'cell')} gone, {plural(comparison.same, 'cell')} unchanged"

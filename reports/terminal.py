@@ -10,6 +10,7 @@ from rich.text import Text
 from .analysis import Analysis
 from .evidence import first_failure
 from .factor import failing
+from .runs import sentence as changed
 from .sentence import Part, Tone
 from .tally import BROKEN, Group, Standing
 from .text import clip, node_value, percent, printable, seconds
@@ -36,6 +37,8 @@ def print_summary(analysis: Analysis, console: Console, run_dir: Path) -> None:
     console.print(Padding(Text.assemble(("Repeat: ", "dim"), sentence.command), (0, 0, 0, 2)))
     console.print()
     console.print(_table(analysis))
+    if analysis.changes is not None:
+        console.print(Text(f"since the baseline: {changed(analysis.changes)}", "red" if analysis.changes.regressed else ""))
     for problem in analysis.library.problems[:3]:
         console.print(Text(problem, "yellow"))
     console.print(Text.assemble(("report ", "dim"), str(run_dir / "report.html")), soft_wrap=True)

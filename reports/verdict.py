@@ -9,7 +9,7 @@ from typing import Any, Final
 from conformance.results import AttemptResult, Results
 from conformance.verdicts import Verdict
 
-from .accusation import accuse, is_stale
+from .accusation import accuse, beside, is_stale
 from .evidence import first_failure
 from .factor import failing
 from .library import Library
@@ -39,7 +39,7 @@ def _say(results: Results, library: Library) -> Sentence:
     if bad:
         stale = [attempt for attempt in bad if is_stale(attempt)]
         real = [attempt for attempt in bad if not is_stale(attempt)]
-        return accuse(results, real, library, command) if real else _stale(stale, command)
+        return accuse(results, real, library, command) if real else _stale(results, stale, command)
     if problems := [str(problem) for problem in results.run.get("problems") or ()]:
         return _unproven(results, problems, command)
     if any(attempt.verdict is Verdict.ERROR for attempt in results.attempts):
@@ -80,9 +80,10 @@ def _unproven(results: Results, problems: Sequence[str], command: str) -> Senten
     return Sentence(Tone.RED, parts, facts, "Mend the scenario or the entry of known.yaml that is named.", command)
 
 
-def _stale(stale: Sequence[AttemptResult], command: str) -> Sentence:
+def _stale(results: Results, stale: Sequence[AttemptResult], command: str) -> Sentence:
     ids = sorted({check.id.removeprefix("known:") for check in map(first_failure, stale) if check is not None})
     where = few(sorted({attempt.scenario for attempt in stale}), _NAMED, "scenarios")
+    facts = tuple(beside(results))
     parts = (
         (few(ids, _NAMED, "checks"), Part.FAIL),
         (" is known to fail in " if len(ids) == 1 else " are known to fail in ", Part.PLAIN),
@@ -92,7 +93,7 @@ def _stale(stale: Sequence[AttemptResult], command: str) -> Sentence:
         (f" there ({plural(len(stale), 'attempt')}): the entry is stale.", Part.PLAIN),
     )
     return Sentence(
-        Tone.RED, parts, (), "Remove the stale entry from known.yaml; everything else is as announced.", command
+        Tone.RED, parts, facts, "Remove the stale entry from known.yaml; everything else is as announced.", command
     )
 
 

@@ -81,7 +81,9 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
         terminalreporter.ensure_newline()
-        load_reports().summary(self._folder.results(), self._terminal(), self._folder.path)
+        load_reports().summary(
+            self._folder.results(), self._terminal(), self._folder.path, compare=self._run.compare_with()
+        )
         for problem in self._problems:
             terminalreporter.write_line(problem, red=True)
 

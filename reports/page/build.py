@@ -118,6 +118,7 @@ def _made_by(run: Mapping[str, Any]) -> str:
         f"revision {clip(str(run['git']), 13)}" if run.get("git") else "",
         f"seed {run['seed']}" if run.get("seed") is not None else "",
         f"{run['clock']} clock" if run.get("clock") else "",
+        f"{run['tokens']:,} tokens" if isinstance(run.get("tokens"), int) and run["tokens"] else "",
     ]
     return printable(", ".join(filter(None, said)))
 

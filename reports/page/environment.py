@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from conformance.results import AttemptResult
 
+from ..runs import sentence as changed
 from ..story import title
 from ..text import clip, few, label_of, p_value, percent, plural, printable, seconds
 from . import rows
@@ -54,6 +55,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "after": lambda value: f"after {seconds(value)}" if value >= 0.0005 else "at once",
         "attempt_label": attempt_label,
+        "changed": changed,
         "clip": clip,
         "clock": lambda t: f"{t / 1e6:.3f} s",
         "counted": plural,

@@ -195,6 +195,17 @@ def test_a_run_compared_with_a_baseline_says_so_on_the_page(written: Callable[..
     assert "did not turn by chance" in html
 
 
+def test_a_comparison_is_told_on_the_terminal_and_in_markdown(written: Callable[..., Path]) -> None:
+    folder = written(runs.seeds_run(5), baseline=runs.green_run())
+    told = "2 regressions, 0 improvements, 0 new cells, 0 cells gone, 7 cells unchanged"
+    markdown = (folder / "summary.md").read_text()
+    assert f"## Since the baseline\n\n{told}.\n" in markdown
+    assert "- regression: greeting/idle idle\\_timeout\\_ms null on mock, 5/5 before, 0/5 now\n" in markdown
+    stream = io.StringIO()
+    reports.summary(runs.seeds_run(5).results, Console(file=stream, width=80), folder, compare=runs.green_run().results)
+    assert f"since the baseline: {told}" in " ".join(stream.getvalue().split())
+
+
 def test_reports_are_imported_without_scipy() -> None:
     import subprocess
     import sys
