@@ -20,6 +20,7 @@ from conformance.wire.events import CLIENT_EVENTS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.index import Index
 from conformance.wire.patterns import Pattern, matches, pattern_type
+from conformance.wire.script import FAULTS
 
 _FORWARDING: Final[Micros] = 2 * SECOND
 """An error at the client without the upstream's words belongs to an upstream end at most this long before."""
@@ -255,6 +256,9 @@ class Evidence:
         return any(mark.t == frame.t and mark.seq < frame.seq and mark.conn == frame.conn for mark in marks)
 
     def _deviated(self, deadline: Micros) -> bool:
+        fault = FAULTS.get(self.index.recording.header.fault or "")
+        if fault is not None and fault.scope == "handshake":
+            return True  # it acts before the connection is there to bear a mark
         return any(
             self._is_deviant(frame) for frame in self.index.frames if frame.leg is Leg.UPSTREAM and frame.t <= deadline
         )

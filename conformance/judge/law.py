@@ -5,7 +5,8 @@ target (``rules_on``) or the scenario (``refs``, or a check's ``ref``) names it;
 Pass-through rules (``GW-…``) need a Realtime client and a gateway to judge.
 
 What the scenario does itself is shown (``info``) and never counts: what its own script made, for the upstream's rules, and
-what our own driver sent as its client. A client that no driver of ours plays is a subject like any other.
+what our own driver sent as its client. A client that no driver of ours plays is a subject like any other. Nor does a proxy
+answer for what nobody could see: once a half-open mock reads no more.
 """
 
 from collections.abc import Mapping
@@ -88,6 +89,7 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
     case = case_of(cell, index.recording, target)
     seen = {frame.seq: frame for frame in index.frames}
     driven = bool(index.marks("step"))
+    deaf = _deaf_from(index)
     lateness = worst_lateness(index)
     results: list[CheckResult] = []
     observed: list[str] = []
@@ -111,8 +113,19 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
             passes_on = cell.speaks is Speaks.REALTIME and not rule.id.startswith(_GATEWAY)
             blame = _blame(finding.blame or rule.blame, frame, index, case.subject, passes_on=passes_on)
             own = rule.kind is RuleKind.UPSTREAM and frame is not None and frame.scripted in case.own_script
-            results.append(_result(rule, finding, blame, waived=own or (blame is Blame.CLIENT and driven)))
+            unheard = blame is Blame.PROXY and deaf is not None and not _was_sent_before(deaf, frame)
+            results.append(_result(rule, finding, blame, waived=own or unheard or (blame is Blame.CLIENT and driven)))
     return Findings(tuple(results), tuple(observed))
+
+
+def _deaf_from(index: Index) -> Micros | None:
+    """Return from when on the mock read nothing, so that nobody can say what the subject sent or answered."""
+    return min((mark.t for mark in index.marks("fault") if mark.data.get("name") == "half-open"), default=None)
+
+
+def _was_sent_before(deaf: Micros, frame: Frame | None) -> bool:
+    by_proxy = ((Leg.UPSTREAM, Direction.UP), (Leg.CLIENT, Direction.DOWN))
+    return frame is not None and frame.t < deaf and (frame.leg, frame.dir) in by_proxy
 
 
 def _blame(blame: Blame, frame: Frame | None, index: Index, subject: bool, *, passes_on: bool) -> Blame:

@@ -530,6 +530,29 @@ def test_what_our_own_driver_does_wrong_as_a_client_is_shown_and_never_counts() 
         assert (result.verdict, result.blame) == (verdict, blame)
 
 
+def test_nothing_is_held_against_a_proxy_once_the_mock_reads_no_more() -> None:
+    deaf = """
+        header {"fault": "half-open"}
+        0.001 client   up   Settings {}
+        0.010 upstream down mark fault {"name": "half-open"}
+        9.000 client   up   close 1000
+    """
+    rules = rule_of(RuleKind.CONTRACT, Finding("Settings", "Settings led to no session.update", 9_000_000))
+    assert result_of("XX-TEST", deaf, rules=rules).verdict is Verdict.INFO
+    assert result_of("XX-TEST", deaf.replace("half-open", "delay"), rules=rules).verdict is Verdict.FAIL
+
+
+def test_what_a_slow_handshake_delayed_is_the_upstreams() -> None:
+    slow = """
+        header {"fault": "slow-accept"}
+        0.001 client   up   Settings {}
+        3.000 upstream up   open {}
+        3.010 client   down SettingsApplied {}
+        9.000 client   up   close 1000
+    """
+    assert result_of(expect("x", "client", "SettingsApplied", within="2s"), slow).blame is Blame.UPSTREAM
+
+
 def test_without_a_proxy_what_a_proxy_would_be_blamed_for_is_the_clients() -> None:
     server = Target(url="ws://127.0.0.1:9", speaks=frozenset(Speaks))
     result = result_of("XX-TEST", IDLE, rules=rule_of(RuleKind.API, FOUND), target=server, speaks=Speaks.REALTIME)
