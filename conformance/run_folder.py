@@ -25,6 +25,9 @@ _WRITE_EVERY: Final = 2.0
 
 _ENVIRONMENT: Final = re.compile(r"OPENAI_|USE_REAL|CONFORMANCE|CI$|GITHUB_(SHA|REF|RUN_ID)")
 _SECRET: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
+_ASSIGNED: Final = re.compile(r"((?:KEY|TOKEN|SECRET|PASSWORD|AUTH|SIGNATURE)[\w-]*=)[^&\s]+", re.IGNORECASE)
+"""``OPENAI_API_KEY=…`` of --proxy-env, and ``?api_key=…`` of an address."""
+_KEY: Final = re.compile(r"\b(?:sk-|ek_)[\w-]{6,}")
 
 
 class RunFolder:
@@ -95,7 +98,7 @@ def digests(scenarios: Iterable[Path]) -> dict[str, str]:
 def describe(argv: Sequence[str], seed: int) -> dict[str, Any]:
     """Return the facts a manifest holds about this machine and this checkout; secrets are masked."""
     return {
-        "argv": list(argv),
+        "argv": [_masked_word(word) for word in argv],
         "seed": seed,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -103,16 +106,30 @@ def describe(argv: Sequence[str], seed: int) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("realtime-conformance", "websockets", "openai", "pytest")},
         "git": _git_revision(),
         "environment": {
-            name: "[set]" if _SECRET.search(name) else value
+            name: "[set]" if _SECRET.search(name) else masked(value)
             for name, value in sorted(os.environ.items())
             if _ENVIRONMENT.match(name)
         },
     }
 
 
+def masked(text: str) -> str:
+    """Blot out of a text the values of secret variables, what looks like a key, and what an address's query hides."""
+    values = {value for name, value in os.environ.items() if _SECRET.search(name) and len(value) >= 6}
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, "[secret]")
+    return _KEY.sub("[secret]", _ASSIGNED.sub(r"\1[secret]", text))
+
+
+def _masked_word(word: str) -> str:
+    """Mask a word of the command line; an option's own name is none of it (``--budget-tokens=9``)."""
+    name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return f"{name}{equals}{masked(value)}"
+
+
 def _git_revision() -> str | None:
     try:
-        found = subprocess.run(  # noqa: S603
+        found = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607
             capture_output=True,
             text=True,

@@ -70,7 +70,7 @@ class Run:
         api, options = self.options.api, self.options
         if api is None:
             raise RuntimeError("only a run of the real API says so")
-        return f"REAL API {api.url} model {api.model}, {options.count} per cell, at most {options.concurrency} at once"
+        return f"REAL API {api.shown} model {api.model}, {options.count} per cell, at most {options.concurrency} at once"
 
     def preflight(self) -> "Found | None":
         """Connect to the real API once, if it is driven.
@@ -90,7 +90,7 @@ class Run:
     def note_preflight(self, found: "Found | None") -> None:
         """Add to the manifest what the first connection showed."""
         if found is not None and self.options.api is not None:
-            self._note("real", {"url": self.options.api.url, "model": self.options.api.model, "found": asdict(found)})
+            self._note("real", {"url": self.options.api.shown, "model": self.options.api.model, "found": asdict(found)})
 
     def plan_line(self, cells: Sequence[Cell]) -> str:
         """Say what a run would take."""

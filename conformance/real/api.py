@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from conformance.targets.urls import check_websocket_url
+from mock_upstream.auth import public_query
 
 DEFAULT_URL: Final = "wss://api.openai.com/v1/realtime"
 DEFAULT_MODEL: Final = "gpt-realtime"
@@ -29,6 +30,23 @@ class RealApi:
         query = dict(parse_qsl(parts.query))
         query.setdefault("model", self.model)
         return urlunsplit(parts._replace(query=urlencode(query)))
+
+    @property
+    def shown(self) -> str:
+        """The address as people may see it: without its query, which may hold a secret."""
+        return urlunsplit(urlsplit(self.url)._replace(query="", fragment=""))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The key, and what the address's query says that may be secret."""
+        query = dict(parse_qsl(urlsplit(self.url).query))
+        return self.key, *(value for name, value in query.items() if name not in public_query(query))
+
+    def scrub(self, text: str) -> str:
+        """Blot the secrets out of a text that somebody else wrote."""
+        for secret in self.secrets:
+            text = text.replace(secret, "[secret]")
+        return text
 
     @property
     def headers(self) -> dict[str, str]:

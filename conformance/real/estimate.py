@@ -1,7 +1,7 @@
 """What a run of the real API will take: minutes, and tokens to the order of magnitude.
 
-Input audio counts one token per 100 ms and output audio one per 50 ms (recorded usage); everything said again with each turn
-(instructions, tools, the conversation so far) is a guess of a few hundred.
+Input audio counts one token per 100 ms and output audio one per 50 ms (recorded usage); everything said again with each
+turn (instructions, tools, the conversation so far) is a guess of a few hundred.
 """
 
 from collections.abc import Sequence

@@ -32,19 +32,22 @@ async def preflight(api: RealApi) -> Found:
     Raises:
         PreflightError: it did not come.
     """
+    place = api.shown
     try:
         async with asyncio.timeout(_PATIENCE_S), connect(api.address, additional_headers=api.headers) as connection:
             event = orjson.loads(await connection.recv())
     except TimeoutError:
-        raise PreflightError(f"{api.url} did not send session.created within {_PATIENCE_S:g} s; try again later") from None
+        raise PreflightError(f"{place} did not send session.created within {_PATIENCE_S:g} s; try again later") from None
     except InvalidStatus as error:
         raise PreflightError(_explain_status(api, error.response.status_code)) from None
     except ConnectionClosed as error:
-        raise PreflightError(f"{api.url} closed before session.created ({error}); check the address") from None
+        said = api.scrub(str(error))
+        raise PreflightError(f"{place} closed before session.created ({said}); check the address") from None
     except (OSError, WebSocketException) as error:
-        raise PreflightError(f"{api.url} cannot be reached: {error}; check OPENAI_REALTIME_URL and the network") from None
+        said = api.scrub(str(error))
+        raise PreflightError(f"{place} cannot be reached: {said}; check OPENAI_REALTIME_URL and the network") from None
     except orjson.JSONDecodeError:
-        raise PreflightError(f"{api.url} is no Realtime server: its first frame is not JSON; check the address") from None
+        raise PreflightError(f"{place} is no Realtime server: its first frame is not JSON; check the address") from None
     return _read(api, event)
 
 
@@ -57,11 +60,11 @@ def _read(api: RealApi, event: object) -> Found:
                 expires_at=expires if isinstance(expires := session.get("expires_at"), int) else None,
             )
         case {"type": "error", "error": {"message": str(message)}}:
-            raise PreflightError(f"{api.url} refused the session: {message.replace(api.key, '[secret]')}")
+            raise PreflightError(f"{api.shown} refused the session: {api.scrub(message)}")
         case {"type": str(type_)}:
-            raise PreflightError(f"{api.url} began with {type_} instead of session.created; check the address")
+            raise PreflightError(f"{api.shown} began with {type_} instead of session.created; check the address")
         case _:
-            raise PreflightError(f"{api.url} is no Realtime server: its first frame has no type; check the address")
+            raise PreflightError(f"{api.shown} is no Realtime server: its first frame has no type; check the address")
 
 
 def _explain_status(api: RealApi, status: int) -> str:
@@ -71,7 +74,7 @@ def _explain_status(api: RealApi, status: int) -> str:
         404: "check the path of OPENAI_REALTIME_URL",
         429: "the rate limit is reached; wait, or lower --concurrency",
     }.get(status, "try again later" if status >= 500 else "check OPENAI_REALTIME_URL")
-    return f"{api.url} refused the connection with HTTP {status}; {advice}"
+    return f"{api.shown} refused the connection with HTTP {status}; {advice}"
 
 
 def _text(value: object) -> str | None:

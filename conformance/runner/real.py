@@ -40,13 +40,13 @@ class Real:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The key."""
-        return (self._api.key,)
+        """The key, and what is secret in the address."""
+        return self._api.secrets
 
     @asynccontextmanager
     async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
         """Listen for refusals, and give the driver its dial."""
-        attempt.recorder.listeners.append(Refusals(attempt, self._api.url))
+        attempt.recorder.listeners.append(Refusals(attempt, self._api))
         if attempt.plan.cell.speaks is Speaks.REALTIME:
             attempt.recorder.listeners.append(lambda frame: _mirror(attempt, frame))
             yield lambda step: self._open(attempt, step)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from conformance.real.api import RealApi
 from conformance.runner.attempt import Attempt
 from conformance.runner.failures import RefusedError, explain_status
 from conformance.wire.frames import Direction, Frame, Kind, Leg
@@ -16,17 +17,17 @@ _ACCOUNT: Final = frozenset(
 class Refusals:
     """Listens to an attempt and breaks it off when the API refuses it."""
 
-    def __init__(self, attempt: Attempt, url: str) -> None:
-        """Take the attempt; ``url`` is the API's address."""
+    def __init__(self, attempt: Attempt, api: RealApi) -> None:
+        """Take the attempt and what it drives."""
         self._attempt = attempt
-        self._url = url
+        self._api = api
 
     def __call__(self, frame: Frame) -> None:
         """Hear a frame of the upstream leg."""
         if frame.leg is not Leg.UPSTREAM:
             return
         if frame.kind is Kind.OPEN and isinstance(status := frame.data.get("status"), int):
-            sentence = str(frame.data.get("message") or explain_status(status, self._url))
+            sentence = str(frame.data.get("message") or explain_status(status, self._api.url))
             self._attempt.break_off(RefusedError(sentence, status, frame.data.get("retry_after")))
         elif frame.type == "error" and frame.dir is Direction.DOWN:
             self._hear_error(frame)
@@ -40,4 +41,5 @@ class Refusals:
             for each in earlier
         )
         if is_first or error.get("code") in _ACCOUNT:
-            self._attempt.fail(f"{self._url} refused the session: {error.get('message', 'no reason given')}")
+            reason = self._api.scrub(str(error.get("message", "no reason given")))
+            self._attempt.fail(f"{self._api.shown} refused the session: {reason}")
