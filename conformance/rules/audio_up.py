@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from conformance.rules.exchange import mapping
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import mapping
 from conformance.rules.sound import client_format, folded, is_silent, upstream_format
 from conformance.rules.streams import Chunk, chunks, is_prefix, sounds_alike, total
 from conformance.rules.view import Link, find, once_per_cause, view

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from conformance.rules.exchange import listed, mapping
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import listed, mapping
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND
 from conformance.wire.events import ga_name

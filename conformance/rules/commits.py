@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from conformance.rules.exchange import Response
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.requests import Response
 from conformance.rules.sound import (
     COMMIT_MINIMUM,
     PAUSE,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from conformance.rules.exchange import listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import listed, mapping, name_of
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.events import CLIENT_EVENTS
 from conformance.wire.frames import Frame, Kind

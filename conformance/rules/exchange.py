@@ -6,147 +6,28 @@ open `response.create` explains were started by the server. The pass never raise
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from conformance.wire.durations import SECOND, Micros
+from conformance.rules.reading import (
+    UNNAMED,
+    audio_bytes,
+    is_out_of_band,
+    item_text,
+    mapping,
+    name_of,
+    response_id,
+    turn_detection,
+)
+from conformance.rules.requests import Commit, Create, Item, Request, Response, Update
+from conformance.wire.durations import Micros
 from conformance.wire.events import ga_name
-from conformance.wire.folding import AUDIO_FIELDS
 from conformance.wire.frames import Direction, Frame, Kind
 
 DEFAULT_DETECTION: Final[Mapping[str, Any]] = {"type": "server_vad"}
 """What holds while nobody names `turn_detection`: server VAD that creates responses (ground truth §1.5)."""
 ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
 COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
-
-
-@dataclass(slots=True, eq=False)
-class Request:
-    """An event up, and the error that refused it."""
-
-    frame: Frame
-    refused: Frame | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Update(Request):
-    """A `session.update` and the `session.updated` that answered it."""
-
-    answer: Frame | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Item(Request):
-    """A `conversation.item.create` and its confirmations (`added`, `done`, beta `created`)."""
-
-    confirmations: list[Frame] = field(default_factory=list)
-    server_id: str | None = None
-
-    @property
-    def body(self) -> Mapping[str, Any]:
-        """The item itself."""
-        return mapping(self.frame.data.get("item"))
-
-    @property
-    def is_output(self) -> bool:
-        """True for a function call's output."""
-        return self.body.get("type") == "function_call_output"
-
-    @property
-    def is_user(self) -> bool:
-        """True for a user message."""
-        return self.body.get("role") == "user" and self.body.get("type", "message") == "message"
-
-    @property
-    def confirmed(self) -> Frame | None:
-        """The first confirmation."""
-        return self.confirmations[0] if self.confirmations else None
-
-    @property
-    def text(self) -> str:
-        """The words of the item."""
-        return item_text(self.body)
-
-
-@dataclass(slots=True, eq=False)
-class Response:
-    """A response as the upstream told it; ``create`` is None when the server started it by itself."""
-
-    id: str
-    start: Frame
-    create: "Create | None" = None
-    end: Frame | None = None
-    frames: list[Frame] = field(default_factory=list)
-    calls: dict[str, Frame] = field(default_factory=dict)
-    default: bool = True
-
-    @property
-    def first_seq(self) -> int:
-        """Where it began to be active: with its request, else with `response.created`."""
-        return self.create.frame.seq if self.create is not None else self.start.seq
-
-    @property
-    def first_t(self) -> Micros:
-        """When it began to be active."""
-        return self.create.frame.t if self.create is not None else self.start.t
-
-    @property
-    def began(self) -> bool:
-        """True when it was asked for or announced; an event of a response that never was does not make one active."""
-        return self.create is not None or self.start.type == "response.created"
-
-    @property
-    def last(self) -> Frame:
-        """The last event of it that was really sent."""
-        return self.frames[-1] if self.frames else self.start
-
-    @property
-    def status(self) -> str:
-        """The status in `response.done`; empty while it runs."""
-        return "" if self.end is None else str(mapping(self.end.data.get("response")).get("status", "completed"))
-
-    def active_at(self, seq: int) -> bool:
-        """True from its request to its `response.done`."""
-        return self.began and self.first_seq < seq and (self.end is None or self.end.seq > seq)
-
-    def of(self, *types: str) -> list[Frame]:
-        """Return its events of these GA names."""
-        return [frame for frame in self.frames if ga_name(frame.type) in types]
-
-    @property
-    def outputs(self) -> Sequence[Mapping[str, Any]]:
-        """The items that `response.done` lists."""
-        output = mapping(self.end.data.get("response")).get("output") if self.end is not None else None
-        return [item for item in output if isinstance(item, Mapping)] if isinstance(output, list) else []
-
-
-@dataclass(slots=True, eq=False)
-class Create(Request):
-    """A `response.create` and the response it brought."""
-
-    response: Response | None = None
-
-    @property
-    def default(self) -> bool:
-        """False for an out-of-band response."""
-        return mapping(self.frame.data.get("response")).get("conversation") != "none"
-
-
-@dataclass(slots=True, eq=False)
-class Commit(Request):
-    """An audio commit, ours or (``server``) the server's own.
-
-    ``audio`` is what was appended since the last commit of anybody, ``own`` since the last of the proxy's, in bytes;
-    ``appends`` are the frames of ``audio``.
-    """
-
-    server: bool = False
-    committed: Frame | None = None
-    audio: int = 0
-    own: int = 0
-    appends: list[Frame] = field(default_factory=list)
-    timed_out: bool = False
 
 
 class Exchange:
@@ -241,13 +122,13 @@ class Exchange:
         self.commits.append(commit)
 
     def _started(self, frame: Frame) -> None:
-        response = Response(_response_id(frame), frame, frames=[frame])
+        response = Response(response_id(frame), frame, frames=[frame])
         known = next((each for each in self.responses if each.id and each.id == response.id), None)
         if known is not None:  # told twice; it is still one response
             known.frames.append(frame)
             return
         self.responses.append(response)
-        out_of_band = _is_out_of_band(frame)
+        out_of_band = is_out_of_band(frame)
         for create in self.creates:
             if create.response is None and create.refused is None and create.default is not (out_of_band is True):
                 create.response, response.create, response.default = response, create, create.default
@@ -277,7 +158,7 @@ class Exchange:
 
     def _response_of(self, frame: Frame) -> Response:
         """Return the response an event belongs to; one whose `response.created` was withheld begins with this event."""
-        wanted = _response_id(frame)
+        wanted = response_id(frame)
         for response in reversed(self.responses):
             if response.id == wanted and wanted:
                 return response
@@ -410,7 +291,7 @@ class Exchange:
         found: list[tuple[int, Any]] = []
         for update in self.updates:
             named = turn_detection(mapping(update.frame.data.get("session")))
-            if update.refused is None and named is not _UNNAMED:
+            if update.refused is None and named is not UNNAMED:
                 found.append((update.frame.seq, named))
         return found
 
@@ -426,75 +307,6 @@ class Exchange:
         """True when the server answers by itself the turns it detects."""
         detection = self.detection(seq)
         return detection is not None and detection.get("create_response") is not False
-
-
-_UNNAMED: Final = object()
-
-
-def turn_detection(session: Mapping[str, Any]) -> Any:
-    """Return what a session object says of turn detection, in either dialect; `_UNNAMED` when it says nothing."""
-    nested = mapping(mapping(session.get("audio")).get("input"))
-    if "turn_detection" in nested:
-        return nested["turn_detection"]
-    return session.get("turn_detection", _UNNAMED)
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return the value if it is a mapping, else an empty one."""
-    if type(value) is dict:
-        return value
-    return value if isinstance(value, Mapping) else {}
-
-
-def name_of(value: Any) -> str:
-    """Return an id or a type if it is a string, else an empty one: only those can be looked up."""
-    return value if isinstance(value, str) else ""
-
-
-def listed(value: Any) -> list[Any]:
-    """Return the value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def text_of(part: Any) -> str:
-    """Return the words of a content part: its text, else its transcript."""
-    part = mapping(part)
-    words = part.get("text")
-    if not isinstance(words, str):
-        words = part.get("transcript")
-    return words if isinstance(words, str) else ""
-
-
-def item_text(item: Mapping[str, Any]) -> str:
-    """Return the words of an item, its parts joined."""
-    content = item.get("content")
-    return "".join(text_of(part) for part in content) if isinstance(content, list) else ""
-
-
-def audio_bytes(frame: Frame) -> int:
-    """Return how many bytes of audio an event carries; 0 for unreadable base64."""
-    folded = frame.data.get(AUDIO_FIELDS.get(frame.type, "")) if frame.kind is Kind.TEXT else frame.data
-    size = mapping(folded).get("bytes", 0)
-    return size if isinstance(size, int) else 0
-
-
-def duration(size: int, rate: int, width: int = 2) -> Micros:
-    """Return how long ``size`` bytes last."""
-    return size * SECOND // (rate * width)
-
-
-def _response_id(frame: Frame) -> str:
-    id_ = frame.data.get("response_id")
-    if id_ is None:
-        id_ = mapping(frame.data.get("response")).get("id")
-    return id_ if isinstance(id_, str) else ""
-
-
-def _is_out_of_band(frame: Frame) -> bool | None:
-    response = mapping(frame.data.get("response"))
-    if "conversation_id" not in response:
-        return None
-    return response["conversation_id"] is None
 
 
 def _is_same(sent: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from conformance.rules.exchange import Response, listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import listed, mapping, name_of
+from conformance.rules.requests import Response
 from conformance.rules.sound import client_format, folded, upstream_format
 from conformance.rules.streams import Chunk, chunks, is_prefix, sounds_alike, total
 from conformance.rules.view import Link, find, once_per_cause, view

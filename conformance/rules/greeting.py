@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from conformance.rules.exchange import mapping
+from conformance.rules.messages import assistant_texts, greeting_of, messages, words
 from conformance.rules.model import Case, Finding, RuleKind, rule
-from conformance.rules.texts import assistant_texts, greeting_of, messages, words
+from conformance.rules.reading import mapping
 from conformance.rules.turns import context_texts
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
-from conformance.rules.exchange import name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import name_of
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND
 from conformance.wire.frames import Frame

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from conformance.rules.exchange import audio_bytes, listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import audio_bytes, listed, mapping, name_of
 from conformance.rules.view import Conn, Link, View, find, once_per_cause, view
 from conformance.verdicts import Level
 from conformance.wire.durations import SECOND

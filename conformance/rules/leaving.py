@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from conformance.rules.exchange import audio_bytes
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import audio_bytes
 from conformance.rules.sound import threshold, upstream_format
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND

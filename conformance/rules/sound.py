@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance.rules.exchange import Commit, audio_bytes, listed, mapping
+from conformance.rules.reading import audio_bytes, listed, mapping
+from conformance.rules.requests import Commit
 from conformance.rules.view import Link
 from conformance.wire.audio import PCM_24K, AudioFormat, realtime_format, voice_agent_format
 from conformance.wire.durations import MILLISECOND, Micros

@@ -9,10 +9,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
-from conformance.rules.exchange import Response
+from conformance.rules.messages import greeting_of, messages, telling, words
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.requests import Response
 from conformance.rules.sound import folded
-from conformance.rules.texts import greeting_of, messages, telling, words
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND
 from conformance.wire.events import ga_name

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from conformance.rules.exchange import listed
+from conformance.rules.reading import listed
 from conformance.rules.sound import folded
 from conformance.wire.audio import AudioFormat
 from conformance.wire.durations import MILLISECOND, Micros

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import orjson
 
-from conformance.rules.exchange import Item, Response, listed, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import listed, mapping, name_of
+from conformance.rules.requests import Item, Response
 from conformance.rules.turn_taking import is_unsticking, ledger
 from conformance.rules.turns import Turn, TurnKind
 from conformance.rules.view import Link, find, once_per_cause, view

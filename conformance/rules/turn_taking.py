@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from conformance.rules.exchange import Create, Item, Response
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.requests import Create, Item, Response
 from conformance.rules.turns import GIVE_UP, Claim, Ledger, Turn, TurnKind
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND, format_duration

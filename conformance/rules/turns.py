@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from conformance.rules.exchange import Commit, Create, Exchange, Item, Response, item_text, mapping, name_of
+from conformance.rules.exchange import Exchange
+from conformance.rules.reading import item_text, mapping, name_of
+from conformance.rules.requests import Commit, Create, Item, Response
 from conformance.wire.durations import SECOND
 from conformance.wire.frames import Frame
 

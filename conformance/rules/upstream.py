@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from conformance.rules.exchange import Response, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import mapping, name_of
+from conformance.rules.requests import Response
 from conformance.rules.sound import folded, is_silent
 from conformance.rules.view import Conn, Link, find, once_per_cause, view
 from conformance.verdicts import Blame, Level

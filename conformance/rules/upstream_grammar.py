@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from conformance.rules.exchange import Response, item_text, mapping, name_of
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import item_text, mapping, name_of
+from conformance.rules.requests import Response
 from conformance.rules.sound import length
 from conformance.rules.upstream import is_own, is_touched, withheld
 from conformance.rules.view import Link, find, once_per_cause, view
