@@ -44,7 +44,7 @@ class ScenarioFile(pytest.File):
         from conformance.scenario.load import ScenarioError, load
 
         try:
-            scenario = load(self.path)
+            scenario = load(self.path, self.run.scenarios)
         except ScenarioError as error:
             raise self.CollectError(str(error)) from None
         options = self.run.options

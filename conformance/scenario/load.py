@@ -39,15 +39,15 @@ def is_scenario(path: Path) -> bool:
         return _KEY.search(file.read(MAX_SIZE)) is not None
 
 
-def load(path: Path) -> Scenario:
-    """Read a scenario.
+def load(path: Path, root: Path | None = None) -> Scenario:
+    """Read a scenario; its name is its path below ``root``, by default the nearest folder ``scenarios`` above it.
 
     Raises:
         ScenarioError: the file has mistakes; the message lists all of them as ``file:line:column: sentence``.
         OSError: the file cannot be read.
     """
     document = _read(path)
-    reading = _Reading(path, document)
+    reading = _Reading(path, document, root)
     cells = reading.cells()
     if document.mistakes:
         raise ScenarioError(_in_order(document.mistakes))
@@ -121,7 +121,8 @@ def _in_order(mistakes: list[Mistake]) -> list[Mistake]:
 class _Reading:
     """One file being read: its matrix is multiplied out and each cell is read."""
 
-    def __init__(self, path: Path, document: Document) -> None:
+    def __init__(self, path: Path, document: Document, root: Path | None) -> None:
+        self._given_root = None if root is None else root.resolve()
         self.labels: dict[str, tuple[Any, ...]] = {}
         self._path = path
         self._document = document
@@ -153,6 +154,8 @@ class _Reading:
         """Return the scenario root, and check that the name is the path below it."""
         file = self._path.resolve()
         roots = [parent for parent in file.parents if parent.name == _ROOT or parent == library()]
+        if self._given_root is not None and file.is_relative_to(self._given_root):
+            roots = [self._given_root]
         below = file.with_suffix("").relative_to(roots[0]).as_posix() if roots else None
         if not isinstance(name, str):
             return roots[0] if roots else file.parent

@@ -175,6 +175,15 @@ def test_the_scenario_is_called_like_its_file(tmp_path: Path) -> None:
     ]
 
 
+def test_the_root_may_be_another_folder(tmp_path: Path) -> None:
+    path = tmp_path / "scenarios/of/mine/text/x.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(BARE)
+    assert load(path, tmp_path / "scenarios/of/mine").name == "text/x"
+    with pytest.raises(ScenarioError, match="its file 'of/mine/text/x'"):
+        load(path)
+
+
 def test_a_client_begins_by_connecting(tmp_path: Path) -> None:
     assert mistakes(tmp_path, BARE.replace("  - connect:\n", "  - hold: 1s\n")) == [
         "5:5: nothing is connected yet; the client begins with `connect:`"
