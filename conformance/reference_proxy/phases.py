@@ -68,6 +68,10 @@ class SessionPhases(Output):
         """Tell whether the session is ready for what depends on it."""
         return self.phase is Phase.READY
 
+    def may_respond(self) -> bool:
+        """Add: a response depends on the session, too."""
+        return self.may_go_up() and super().may_respond()
+
     def flush_line(self) -> None:
         """Let in what has waited, in its order."""
         while self._line and self.phase is Phase.READY:
@@ -126,6 +130,7 @@ class SessionPhases(Output):
             self.send_applied()
             self.greet(self.agent)
             self.flush_line()
+            self.respond()
 
     def send_applied(self) -> None:
         """Send ``SettingsApplied``."""
