@@ -35,6 +35,7 @@ FLOWS: Final = (
     "barge-in",
     "hostile-client",
     "long-session",
+    "experiment",
 )
 """The library's flows. Another scenario may have a flow of its own; one that is nearly a known flow is a typing mistake."""
 

@@ -42,6 +42,21 @@ def test_labelled_values_name_the_cell_and_are_spliced_where_parts_stand(tmp_pat
     assert two.steps[3:5] == (Hold(duration=2_000_000), Send(message="x"))
 
 
+def test_lists_of_parts_are_spliced_at_every_depth_and_lists_in_messages_are_kept(tmp_path: Path) -> None:
+    text = with_steps("send: {list: ['${echo}', x]}") + (
+        "vars:\n  echo: [rate_limits.updated, response.done]\n"
+        "matrix:\n  when:\n    once: {at: 1s, reply: [error, '${echo}', ['${echo}']]}\n"
+        "upstream: {rules: ['${when}']}\n"
+    )
+    read = cell(tmp_path, text)
+    reply = read.script.rules[0].reply
+    assert reply is not None
+    assert [each.event["type"] for each in reply] == [
+        "error", "rate_limits.updated", "response.done", "rate_limits.updated", "response.done",
+    ]  # fmt: skip
+    assert read.steps[3] == Send(message={"list": [["rate_limits.updated", "response.done"], "x"]})
+
+
 def test_yaml_words_are_strings(tmp_path: Path) -> None:
     step = cell(
         tmp_path, with_steps("send: {a: on, b: no, c: 012, d: 1_000, e: 12, f: 1.5, g: 2026-11-21, h: true}")
