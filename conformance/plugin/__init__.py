@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if run.options.flows:
         flows = {item.cell.flow for item in items if isinstance(item, ScenarioItem)}
         for name in run.options.flows:
-            if name not in flows:
+            if flows and name not in flows:
                 raise pytest.UsageError(suggest_flow(name, sorted(flows)))
         keep = [item for item in items if isinstance(item, ScenarioItem) and item.cell.flow in run.options.flows]
         config.hook.pytest_deselected(items=[item for item in items if item not in keep])

@@ -162,7 +162,7 @@ class Run:
         self._note("problems", problems)
         self._note("tokens", self._tokens)
         self._note("budget", self.spent_budget())
-        self._note("coverage", coverage(attempts, self._proofs))
+        self._note("coverage", _coverage(attempts, self._proofs))
         return problems
 
     def compare_with(self) -> Results | None:
@@ -325,21 +325,16 @@ def tokens_used(recording: "Recording") -> int:
     return used
 
 
-def coverage(attempts: Sequence[AttemptResult], proofs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _coverage(attempts: Sequence[AttemptResult], proofs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return for every rule which scenarios let it look at something, and which mutants broke it."""
     import conformance.rules  # noqa: F401  registers every rule
+    from conformance.judge import Judged, coverage
     from conformance.rules.model import RULES
 
-    observed: dict[str, dict[str, None]] = {rule: {} for rule in RULES}
-    broken: dict[str, list[str]] = {rule: [] for rule in RULES}
-    for attempt in attempts:
-        for rule in attempt.observed:
-            observed.setdefault(rule, {})[attempt.scenario] = None
-    for proof in proofs:
-        for mutant, ids in proof["broken"].items():
-            for rule in ids:
-                if rule in broken:
-                    broken[rule].append(f"{proof['scenario']}#{mutant}")
-    return [
-        {"rule": rule, "observed_by": list(names), "broken_by": broken.get(rule, [])} for rule, names in observed.items()
+    judged = [Judged(attempt.scenario, attempt.observed) for attempt in attempts]
+    judged += [
+        Judged(proof["scenario"], mutant=mutant, broken=tuple(rule for rule in ids if rule in RULES))
+        for proof in proofs
+        for mutant, ids in proof["broken"].items()
     ]
+    return [asdict(covered) for covered in coverage(judged)]
