@@ -1,7 +1,8 @@
 """The sentence of a red run: which flows fail, from when, whose fault, what cures it, how sure, and what to do next."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
@@ -12,6 +13,7 @@ from .evidence import decisive_error, failed_at, first_failure, session_id
 from .factor import Factor, find_factors
 from .library import Library
 from .sentence import Part, Sentence, Tone
+from .statistics.differences import Count
 from .statistics.rates import clopper_pearson, wilson
 from .tally import Standing, flows, tally
 from .text import clip, few, p_value, percent, plural, printable, words
@@ -30,68 +32,111 @@ def is_stale(attempt: AttemptResult) -> bool:
 
 
 def accuse(results: Results, bad: Sequence[AttemptResult], library: Library, command: str) -> Sentence:
-    """Say what failed; ``bad`` are the failures nobody had announced, at least one."""
-    hit = {attempt.scenario for attempt in bad}
-    concerned = [attempt for attempt in results.attempts if attempt.scenario in hit and attempt.known is None]
-    factors = find_factors(concerned)
+    """Say what failed; ``bad`` are the failures nobody had announced, at least one.
+
+    The sentence is about those with the commonest blame; the others follow as a fact.
+    """
+    blame, main = _commonest(bad)
+    subjects = _subjects(results, main)
+    rest = {id(attempt) for attempt in bad} - {id(attempt) for attempt in main}
+    about = [attempt for attempt in results.attempts if subjects.cover(attempt)]
+    counted = [attempt for attempt in about if attempt.known is None and id(attempt) not in rest]
+    total = tally(counted).failures
+    factors = [factor for factor in find_factors(counted) if not factor.clean or factor.broken.failed == total.failed]
     clean = [factor for factor in factors if factor.clean]
-    names = _subjects(results, hit)
-    one = len(names) == 1
-    counted = clean[-1].broken if clean else tally(concerned).failures
+    parts: _Parts = [*_extent(subjects, clean[-1].broken if clean else total)]
+    for index, factor in enumerate(clean):
+        where = "on" if factor.is_target else f"{'and' if index else 'where'} {factor.key} is"
+        parts += [(f" {where} ", Part.PLAIN), (words(factor.failing, "or"), Part.STRONG)]
+    if since := _since(main):
+        parts += [(", ", Part.PLAIN), (since, Part.STRONG)]
+    accused = f"the {blame} is to blame" if blame else "nobody is known to be to blame"
+    parts += [(", and ", Part.PLAIN), (accused, Part.STRONG), *_cures(factors, subjects.one)]
+    parts += [*_others(results, subjects), (".", Part.PLAIN)]
+    facts = (*_facts(main, factors[0] if factors else None, library), *_besides(bad, rest), *beside(results))
+    return Sentence(Tone.RED, tuple(parts), facts, _next(main, clean[0] if clean else None, library), command)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subjects:
+    """What a sentence is about: whole flows, and scenarios of flows that fail in a few only."""
+
+    flows: tuple[str, ...]
+    scenarios: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return sorted([*self.flows, *self.scenarios])
+
+    @property
+    def one(self) -> bool:
+        return len(self.names) == 1
+
+    def cover(self, attempt: AttemptResult) -> bool:
+        return attempt.flow in self.flows or attempt.scenario in self.scenarios
+
+
+def _subjects(results: Results, bad: Sequence[AttemptResult]) -> _Subjects:
+    """Name a flow whose scenarios all fail, or too many of them to be listed, else the scenarios that do."""
+    inside: dict[str, set[str]] = {}
+    for attempt in results.attempts:
+        inside.setdefault(attempt.flow, set()).add(attempt.scenario)
+    hit = {attempt.scenario for attempt in bad}
+    whole = [
+        flow for flow, scenarios in inside.items() if scenarios & hit and (scenarios <= hit or len(scenarios & hit) > 2)
+    ]
+    single = [name for flow, scenarios in inside.items() if flow not in whole for name in scenarios & hit]
+    return _Subjects(tuple(sorted(whole)), tuple(sorted(single)))
+
+
+def _extent(subjects: _Subjects, counted: Count) -> _Parts:
+    """Say what fails how often, with an interval unless it is always."""
     rate = "every one" if counted.failed == counted.n and counted.n > 1 else f"{counted.failed}"
     parts: _Parts = [
-        (few(names, _NAMED, "flows"), Part.FAIL),
-        (f" {'fails' if one else 'fail'} in {rate} of {plural(counted.n, 'attempt')}", Part.PLAIN),
+        (few(subjects.names, _NAMED, "flows"), Part.FAIL),
+        (f" {'fails' if subjects.one else 'fail'} in {rate} of {plural(counted.n, 'attempt')}", Part.PLAIN),
     ]
     if 0 < counted.failed < counted.n:
         found = wilson(counted.failed, counted.n)
         parts.append((f" ({percent(found.low)} to {percent(found.high)} at 95 %)", Part.PLAIN))
-    for index, factor in enumerate(clean):
-        where = "on" if factor.is_target else f"{'and' if index else 'where'} {factor.key} is"
-        parts += [(f" {where} ", Part.PLAIN), (words(factor.failing, "or"), Part.STRONG)]
-    if since := _since(bad):
-        parts += [(", ", Part.PLAIN), (since, Part.STRONG)]
-    blame = _blame(bad)
-    accused = f"the {blame} is to blame" if blame else "nobody is known to be to blame"
-    parts += [
-        (", and ", Part.PLAIN),
-        (accused, Part.STRONG),
-        *_cures(factors, one),
-        *_others(results, hit),
-        (".", Part.PLAIN),
-    ]
-    first = factors[0] if factors else None
-    facts = (*_facts(bad, first, library), *beside(results))
-    return Sentence(Tone.RED, tuple(parts), facts, _next(bad, clean[0] if clean else None, library), command)
-
-
-def _subjects(results: Results, hit: set[str]) -> list[str]:
-    """Name a flow all of whose scenarios fail, else the scenarios that do."""
-    inside: dict[str, set[str]] = {}
-    for attempt in results.attempts:
-        inside.setdefault(attempt.flow, set()).add(attempt.scenario)
-    names = [[flow] if scenarios <= hit else sorted(scenarios & hit) for flow, scenarios in sorted(inside.items())]
-    return [name for some in names for name in some]
+    return parts
 
 
 def _since(bad: Sequence[AttemptResult]) -> str:
     times = sorted(second for attempt in bad if (second := failed_at(attempt)) is not None)
     if not times:
         return ""
-    first, last = times[0], times[-1]
-    if last - first <= 0.1 * max(1.0, first):
-        return f"from second {first:.1f} on"
-    return f"from second {first:.1f} on (half of them by {median(times):.1f})"
+    first, half = times[0], median(times)
+    since = f"from second {first:.1f} on" if first >= 1 else f"from {1000 * first:.0f} ms on"
+    if times[-1] - first <= 0.1 * max(1.0, first) or half - first < 0.1:
+        return since
+    return f"{since} (half of them by {half:.1f} s)"
 
 
-def _blame(bad: Iterable[AttemptResult]) -> str:
-    counts = Counter(
-        check.blame.value for check in map(first_failure, bad) if check is not None and check.blame is not None
-    )
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    if len(ranked) == 1:
-        return ranked[0][0]
-    return words(f"{name} ({count})" for name, count in ranked)
+def _commonest(bad: Sequence[AttemptResult]) -> tuple[str, list[AttemptResult]]:
+    """Return the commonest blame, empty where nobody is to blame, and the failures that have it."""
+    blames: dict[str, list[AttemptResult]] = {}
+    for attempt in bad:
+        check = first_failure(attempt)
+        blames.setdefault(check.blame.value if check is not None and check.blame is not None else "", []).append(attempt)
+    return min(blames.items(), key=lambda item: (-len(item[1]), item[0]))
+
+
+def _besides(bad: Sequence[AttemptResult], rest: set[int]) -> list[tuple[str, str]]:
+    """Say what else failed, with another blame."""
+    others = [attempt for attempt in bad if id(attempt) in rest]
+    if not others:
+        return []
+    blame, found = _commonest(others)
+    flow_names = few(sorted({attempt.flow for attempt in others}), _NAMED, "flows")
+    check, _ = _main(found)
+    what = f", {check.id} for one" if check is not None else ""
+    return [
+        (
+            "Besides",
+            f"{plural(len(others), 'attempt')} of {flow_names} failed with another blame: {blame or 'nobody'}{what}",
+        )
+    ]
 
 
 def _cures(factors: Sequence[Factor], one: bool) -> _Parts:
@@ -109,30 +154,37 @@ def _cures(factors: Sequence[Factor], one: bool) -> _Parts:
     return parts
 
 
-def _others(results: Results, hit: set[str]) -> _Parts:
+def _others(results: Results, subjects: _Subjects) -> _Parts:
     """Say which flows pass, and that the other scenarios of a flow named by its scenarios do."""
-    others = [attempt for attempt in results.attempts if attempt.scenario not in hit]
+    others = [attempt for attempt in results.attempts if not subjects.cover(attempt)]
     passing = [group for group in flows(others) if group.tally.standing is Standing.STABLE_PASS]
     if not passing:
         return []
-    touched = {attempt.flow for attempt in results.attempts if attempt.scenario in hit}
+    touched = {attempt.flow for attempt in results.attempts if attempt.scenario in subjects.scenarios}
     names = sorted({group.flow for group in passing} - touched)
     if any(group.flow in touched for group in passing):
         names.append("the other scenarios" if names else "everything else")
     counted = tally(attempt for group in passing for attempt in group.attempts)
     verb = "passes" if len(names) == 1 and names[0] != "the other scenarios" else "pass"
-    return [(", and ", Part.PLAIN), (f"{few(names, _NAMED, 'flows')} {verb} {counted.passed} of {counted.n}", Part.PASS)]
+    return [(", while ", Part.PLAIN), (f"{few(names, _NAMED, 'flows')} {verb} {counted.passed} of {counted.n}", Part.PASS)]
 
 
 def _facts(bad: Sequence[AttemptResult], factor: Factor | None, library: Library) -> tuple[tuple[str, str], ...]:
     check, attempt = _main(bad)
-    facts = [("What breaks", f"{check.id}: {printable(clip(check.message, 160))}" if check else attempt.verdict.value)]
+    facts = [("What breaks", _what(bad, check) if check is not None else attempt.verdict.value)]
     recording = library.of(attempt)
     error = decisive_error(recording, check) if recording is not None else None
     if error is not None and error.message[:_RECOGNISED] not in (check.message if check is not None else ""):
         facts.append(("In its own words", f"{printable(clip(error.code, 60))}: {printable(clip(error.message, 160))}"))
     facts.append(("How sure", _confidence(factor)))
     return tuple(facts)
+
+
+def _what(bad: Sequence[AttemptResult], check: CheckResult) -> str:
+    """Say which check fails first, in how many of the failures, and its words."""
+    share = sum(first.id == check.id for first in map(first_failure, bad) if first is not None)
+    extent = "" if share == len(bad) else f" (first in {share} of {plural(len(bad), 'failure')})"
+    return f"{check.id}{extent}: {printable(clip(check.message, 160))}"
 
 
 def beside(results: Results) -> list[tuple[str, str]]:

@@ -86,6 +86,8 @@ def _parting(divergence: Divergence) -> list[str]:
     line = first.failing or first.passing
     if line is None:
         return []
+    if divergence.passing is None:
+        return [f"The check broke at `{title(line)}` on the {divergence.leg} leg, at {line.t / 1e6:.3f} s."]
     what = f"`{title(line)}`" + (" comes" if first.failing is not None else " never comes")
     where = f"on the {divergence.leg} leg at {line.t / 1e6:.3f} s"
     return [f"The failing attempt leaves the path of one of {divergence.related} {where}: {what}."] + [

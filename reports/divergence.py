@@ -1,7 +1,7 @@
 """Where a failing attempt leaves the path of the passing ones: the first differing event per leg, the first off time.
 
 Both attempts are told in lines (audio and deltas folded), their ids replaced by the order of their appearance, and aligned
-leg by leg. The nearest passing attempt is one of the same cell, else of the same scenario, else of the same flow.
+leg by leg. The nearest passing attempt is one of the same cell, else of the same scenario.
 """
 
 import re
@@ -16,6 +16,7 @@ from conformance.verdicts import Verdict
 from conformance.wire.durations import MILLISECOND, Micros
 from conformance.wire.frames import Leg
 
+from .evidence import first_failure
 from .library import Library
 from .story import Line, LineKind, of_leg, tell
 from .text import clip, printable, value_of
@@ -67,10 +68,11 @@ class Divergence:
     """How ``failing`` differs from ``passing``. ``steps`` surround the first difference on ``leg``; ``here`` is its index.
 
     ``leg`` is None when both went the same way and differ in content or time only; ``related`` says what they share.
+    Without a ``passing`` attempt of the scenario the steps surround the event that decided the check.
     """
 
     failing: AttemptResult
-    passing: AttemptResult
+    passing: AttemptResult | None
     related: str
     leg: Leg | None
     steps: tuple[Step, ...]
@@ -92,7 +94,10 @@ class Divergence:
 
 
 def diverge(failing: AttemptResult, attempts: Sequence[AttemptResult], library: Library) -> Divergence | None:
-    """Compare a failing attempt with its nearest passing one; None when either has no recording to compare."""
+    """Compare a failing attempt with its nearest passing one; without one, point at the event that broke the check.
+
+    None when there is no recording to show.
+    """
     recording = library.of(failing)
     if recording is None:
         return None
@@ -100,7 +105,7 @@ def diverge(failing: AttemptResult, attempts: Sequence[AttemptResult], library: 
     related, peers = _peers(failing, attempts)
     stories = [(peer, tell(found)) for peer in peers[:_ENVELOPE] if (found := library.of(peer)) is not None]
     if not stories:
-        return None
+        return _alone(failing, story)
     passing, other = max(stories[:_CANDIDATES], key=lambda pair: _likeness(story, pair[1]))
     parts = [part for leg in Leg if (part := _part(leg, other, story)) is not None]
     leg, steps, here = min(parts, key=lambda part: (_when(part[1][part[2]]), part[0] is Leg.CLIENT), default=(None, (), 0))
@@ -117,13 +122,24 @@ def diverge(failing: AttemptResult, attempts: Sequence[AttemptResult], library: 
     )
 
 
+def _alone(failing: AttemptResult, story: Sequence[Line]) -> Divergence | None:
+    check = first_failure(failing)
+    decisive = next((line for line in story if check is not None and line.seq <= (check.event or -1) <= line.last), None)
+    if decisive is None:
+        return None
+    lines = of_leg(story, decisive.leg)
+    index = lines.index(decisive) if decisive in lines else 0
+    start = max(0, index - AROUND)
+    steps = tuple(Step(None, line, line is not decisive) for line in lines[start : index + AROUND + 1])
+    return Divergence(failing, None, "", decisive.leg, steps, index - start, (), None)
+
+
 def _peers(failing: AttemptResult, attempts: Iterable[AttemptResult]) -> tuple[str, list[AttemptResult]]:
     passed = [attempt for attempt in attempts if attempt.verdict in {Verdict.PASS, Verdict.WARN} and attempt.recording]
     for related, same in (
         ("the same cell", lambda other: other.cell_key == failing.cell_key),
         ("the same scenario", lambda other: (other.scenario, other.target) == (failing.scenario, failing.target)),
         ("the same scenario on another target", lambda other: other.scenario == failing.scenario),
-        ("the same flow", lambda other: other.flow == failing.flow),
     ):
         found = [attempt for attempt in passed if same(attempt)]
         if found:

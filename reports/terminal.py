@@ -21,7 +21,7 @@ _BADGES = {
     Tone.RED: ("FAIL", "white on red"),
     Tone.GREY: ("ERROR", "black on yellow"),
 }
-_MOST = 20
+_MOST = 6
 
 
 def print_summary(analysis: Analysis, console: Console, run_dir: Path) -> None:
@@ -46,10 +46,10 @@ def print_summary(analysis: Analysis, console: Console, run_dir: Path) -> None:
 
 def _table(analysis: Analysis) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("flow", overflow="fold", max_width=34)
-    table.add_column("passed", justify="right", no_wrap=True)
-    table.add_column("95 %", justify="right", no_wrap=True)
-    table.add_column("what fails first", overflow="fold")
+    table.add_column("flow", overflow="ellipsis", no_wrap=True, max_width=26)
+    table.add_column("passed", justify="right", no_wrap=True, min_width=7)
+    table.add_column("95 %", justify="right", no_wrap=True, min_width=8)
+    table.add_column("what fails first", overflow="ellipsis", no_wrap=True)
     several = len(analysis.targets) > 1
     broken = [cell for cell in analysis.cells if cell.tally.failed or cell.tally.errors]
     for flow in analysis.flows:
@@ -64,9 +64,10 @@ def _table(analysis: Analysis) -> Table:
 
 
 def _name(cell: Group) -> str:
-    """Name a cell as its node id does, so that it can be selected."""
+    """Name a cell as its node id does, so that it can be selected, less the flow above it."""
     values = "-".join(map(node_value, cell.attempts[0].cell.values()))
-    return printable(f"{cell.scenario}[{values}]" if values else cell.scenario)
+    name = cell.scenario.removeprefix(f"{cell.flow}/")
+    return printable(f"{name}[{values}]" if values else name)
 
 
 def _broken_of(flow: Group, broken: list[Group]) -> list[Group]:

@@ -249,7 +249,7 @@ def seeds_attempt(
     recording = parse_timeline("\n".join([*text, *ending()]))
     window = ((66_000, 66_000 + WINDOW),)
     settings = check("settings-applied", t=65_000, windows=((0, 2_000_000),))
-    quiet = check(IDLE_CHECKS[flow], kind=CheckKind.FORBID, windows=window)
+    quiet = check(IDLE_CHECKS.get(flow, "no-error"), kind=CheckKind.FORBID, windows=window)
     rule = check("UP-NO-ERROR", kind=CheckKind.RULE)
     if fails:
         up = next(frame for frame in recording.frames if frame.type == "error")

@@ -80,11 +80,21 @@ def test_an_event_off_its_time_is_named_with_the_times_it_has_elsewhere(tmp_path
     assert (found.off_time.line.type, found.off_time.low, found.off_time.among) == ("session.updated", 65_000, 3)
 
 
-def test_a_failure_without_any_passing_relative_stands_alone(tmp_path: Path) -> None:
+def test_a_failure_without_any_passing_relative_is_shown_alone_around_the_event_that_decided(tmp_path: Path) -> None:
     run = Run()
     run.add(*runs.seeds_attempt("greeting/idle", None, 1))
     results = run.write(tmp_path)
-    assert diverge(results.attempts[0], results.attempts, Library(tmp_path)) is None
+    found = diverge(results.attempts[0], results.attempts, Library(tmp_path))
+    assert found is not None
+    assert found.passing is None
+    assert found.first is not None
+    assert found.first.failing is not None
+    assert (found.leg, found.first.failing.type) == (Leg.UPSTREAM, "error")
+
+
+def test_a_failure_without_a_recording_is_not_shown(tmp_path: Path) -> None:
+    made, _ = runs.seeds_attempt("greeting/idle", None, 1)
+    assert diverge(made, [made], Library(tmp_path)) is None
 
 
 def test_the_first_second_shows_what_the_passing_flow_did_and_the_failing_did_not(tmp_path: Path) -> None:

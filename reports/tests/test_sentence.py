@@ -21,8 +21,8 @@ def test_the_seeds_finding_is_stated_unaided(tmp_path: Path) -> None:
     sentence = said(runs.seeds_run(), tmp_path)
     assert str(sentence) == (
         "greeting and idle fail in every one of 40 attempts where idle_timeout_ms is null, from second 5.0 on, and the "
-        "upstream is to blame; with idle_timeout_ms 10000 or 30000 they pass 80 of 80 (p < 0.0001), and firm-audio passes "
-        "60 of 60."
+        "upstream is to blame; with idle_timeout_ms 10000 or 30000 they pass 80 of 80 (p < 0.0001), while firm-audio "
+        "passes 60 of 60."
     )
     assert sentence.tone is Tone.RED
     facts = dict(sentence.facts)
@@ -46,7 +46,7 @@ def test_two_failures_of_two_are_no_proof_of_a_cure(tmp_path: Path) -> None:
 
 def test_a_flaky_flow_is_given_with_its_interval_and_its_spread_in_time(tmp_path: Path) -> None:
     assert str(said(runs.flaky_run(), tmp_path)) == (
-        "greeting fails in 10 of 40 attempts (14 % to 40 % at 95 %), from second 5.3 on (half of them by 6.2), and the "
+        "greeting fails in 10 of 40 attempts (14 % to 40 % at 95 %), from second 5.3 on (half of them by 6.2 s), and the "
         "upstream is to blame."
     )
 
@@ -151,7 +151,7 @@ def test_a_scenario_is_named_when_only_some_of_its_flow_fail(tmp_path: Path) -> 
         run.add(*runs.seeds_attempt("greeting/delivered", None, number, fails=False))
     assert str(said(run, tmp_path)) == (
         "greeting/idle fails in every one of 5 attempts where idle_timeout_ms is null, from second 5.0 on, and the "
-        "upstream is to blame; with idle_timeout_ms 10000 or 30000 it passes 10 of 10 (p = 0.00033), and everything else "
+        "upstream is to blame; with idle_timeout_ms 10000 or 30000 it passes 10 of 10 (p = 0.00033), while everything else "
         "passes 5 of 5."
     )
 
@@ -166,3 +166,37 @@ def test_two_causes_together_are_both_named(tmp_path: Path) -> None:
     assert told.startswith("greeting fails in every one of 10 attempts where idle_timeout_ms is null on real, from")
     assert "with idle_timeout_ms 10000 it passes 20 of 20" in told
     assert "on mock it passes 10 of 10" in told
+
+
+def test_a_failure_with_another_blame_is_told_beside(tmp_path: Path) -> None:
+    run = runs.seeds_run(5)
+    for number in range(1, 3):
+        made, recording = runs.seeds_attempt("text/turn", None, number, fails=False)
+        early = check("RT-ONE-CREATE", Verdict.FAIL, kind=CheckKind.RULE, blame=Blame.PROXY, t=700_000, message="twice")
+        run.add(replace(made, checks=(early,), verdict=Verdict.FAIL), recording)
+    sentence = said(run, tmp_path)
+    assert str(sentence).startswith(
+        "greeting and idle fail in every one of 10 attempts where idle_timeout_ms is null, from"
+    )
+    assert dict(sentence.facts)["Besides"] == "2 attempts of text failed with another blame: proxy, RT-ONE-CREATE for one"
+
+
+def test_a_cure_that_leaves_failures_elsewhere_is_none(tmp_path: Path) -> None:
+    run = runs.seeds_run(5, ("greeting/idle",))
+    for number in range(1, 6):
+        made, recording = runs.seeds_attempt("greeting/other", None, number)
+        run.add(replace(made, cell={}), recording)
+    told = str(said(run, tmp_path))
+    assert told.startswith("greeting fails in 10 of 20 attempts (30 % to 70 % at 95 %), from second 5.0 on")
+    assert "idle_timeout_ms" not in told
+
+
+def test_a_defect_seen_at_once_is_timed_in_milliseconds(tmp_path: Path) -> None:
+    run = Run()
+    for number in range(1, 6):
+        made, recording = runs.seeds_attempt("greeting/idle", None, number, fails=False)
+        early = check(
+            "RT-UPDATE-FIRST", Verdict.FAIL, kind=CheckKind.RULE, blame=Blame.PROXY, t=8_000 * number, message="x"
+        )
+        run.add(replace(made, checks=(early,), verdict=Verdict.FAIL), recording)
+    assert ", from 8 ms on, and the proxy is to blame." in str(said(run, tmp_path))
