@@ -72,8 +72,14 @@ def test_reports_imports_itself_by_relative_names_only() -> None:
     for module in MODULES:
         if is_in(module, "reports"):
             tree = ast.parse(MODULES[module].read_text())
-            absolute = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module]
-            assert not [name for name in absolute if is_in(name, "reports")], f"{module}: the wheel carries reports by another name"
+            absolute = [
+                node.module
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module
+            ]
+            assert not [name for name in absolute if is_in(name, "reports")], (
+                f"{module}: the wheel carries reports by another name"
+            )
 
 
 def test_the_ground_floors_door_imports_nothing() -> None:
