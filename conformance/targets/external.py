@@ -21,7 +21,7 @@ from conformance.client import Dial
 from conformance.real.api import RealApi
 from conformance.runner.attempt import Attempt
 from conformance.runner.failures import HarnessError, SubjectError, explain
-from conformance.runner.in_process import MODEL
+from conformance.runner.in_process import MODEL, with_headers
 from conformance.runner.refusals import Refusals
 from conformance.scenario.model import Connect, Speaks
 from conformance.targets.model import Target, Upstream
@@ -104,7 +104,7 @@ class ExternalSubject:
         """
         async with self._starting:
             await self._make_ready()
-        attempt.recorder.listeners.append(self._flood_guard(attempt))
+        attempt.recorder.listeners.append(_FloodGuard(attempt, self._flood))
         if self._api is not None:
             attempt.recorder.listeners.append(Refusals(attempt, self._api))
         await self._pairing.take_turn(attempt)
@@ -123,7 +123,7 @@ class ExternalSubject:
         try:
             connection = await connect(
                 urlunsplit(parts._replace(query=urlencode(query))),
-                additional_headers={**headers, **step.headers},
+                additional_headers=with_headers(headers, step.headers),
                 compression=None,
                 max_size=_LARGEST_FRAME,
                 open_timeout=HANDSHAKE,
@@ -150,9 +150,6 @@ class ExternalSubject:
         if self._failed_handshakes >= _ENOUGH_FAILURES:
             self._unusable = failure
         attempt.break_off(failure)
-
-    def _flood_guard(self, attempt: Attempt) -> "_FloodGuard":
-        return _FloodGuard(attempt, self._flood)
 
     # The process
 
