@@ -167,7 +167,7 @@ def _padding(link: Link, taken: Sequence[Chunk]) -> Micros:
                 if rms:
                     break
                 silent += 1
-            if silent < len(chunk.rms):
+            if silent < len(chunk.rms) or not chunk.rms:
                 padding += silent * _WINDOW
                 break
             padding += chunk.length

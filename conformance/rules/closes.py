@@ -65,6 +65,8 @@ def _ends(case: Case) -> Iterator[tuple[Link, Frame]]:
         end = link.upstream.opened if link.upstream.refused else link.upstream.closed
         if link.client is None or end is None or (end.kind is Kind.CLOSE and end.dir is Direction.UP):
             continue
+        if link.client.refused or any(mark.type == "connect-failed" for mark in link.client.marks):
+            continue  # the client was refused in turn: it saw the end
         closed = link.client.closed
         if closed is None or closed.seq > end.seq:
             yield link, end

@@ -158,8 +158,11 @@ def transcript_values(case: Case) -> Sequence[Finding] | None:
 
 
 def _interims(link: Link) -> Iterator[tuple[Frame, Frame]]:
-    """Yield each delta with the interim transcript that came next, before any other delta."""
-    deltas = link.of(_DELTA)
+    """Yield each delta with the interim transcript that came next, before any other delta.
+
+    On the real clock the next delta may overtake it on the other leg, so that nothing can be said.
+    """
+    deltas = [] if link.crossing else link.of(_DELTA)
     interims = [frame for frame in link.shown("Transcript") if frame.data.get("is_final") is False]
     for delta, following in zip_longest(deltas, deltas[1:]):
         for interim in interims:

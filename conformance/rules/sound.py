@@ -87,8 +87,9 @@ def pauses(appends: Sequence[Frame], end: Micros) -> Iterator[int]:
 
 
 def is_silent(frame: Frame) -> bool:
-    """True when an append holds digital silence only."""
-    return not any(listed(folded(frame).get("rms")))
+    """True when an audio body is known to be digital silence only."""
+    rms = listed(folded(frame).get("rms"))
+    return bool(rms) and not any(rms)
 
 
 def folded(frame: Frame) -> Mapping[str, Any]:
@@ -97,6 +98,6 @@ def folded(frame: Frame) -> Mapping[str, Any]:
     Empty if it holds none: a peer may send an object where audio belongs, and then nothing has been folded.
     """
     body = frame.data if frame.kind is Kind.BINARY else mapping(frame.data.get(AUDIO_FIELDS.get(frame.type, "")))
-    whole = isinstance(body.get("bytes"), int) and isinstance(body.get("sha256"), str) and isinstance(body.get("at"), int)
-    loud = all(isinstance(rms, int) for rms in listed(body.get("rms")))
+    whole = isinstance(body.get("bytes"), int) and isinstance(body.get("sha256", ""), str)
+    loud = all(isinstance(rms, int | float) for rms in listed(body.get("rms")))
     return body if (whole and loud) or isinstance(body.get("chars"), int) else {}

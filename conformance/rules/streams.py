@@ -28,7 +28,7 @@ _ALIKE: Final = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One audio body: ``at`` is the offset in bytes at which ``stream`` hashes everything before."""
+    """One audio body: ``stream`` hashes everything up to the offset ``at`` in bytes, this body included."""
 
     frame: Frame
     size: int
@@ -42,12 +42,14 @@ class Chunk:
 def chunks(frames: Sequence[Frame], format_: AudioFormat) -> list[Chunk]:
     """Return the audio bodies of these frames; empty ones are left out."""
     found = []
+    at = 0
     for frame in frames:
         body = folded(frame)
         size = body.get("bytes")
         if isinstance(size, int) and size > 0:
-            words = (str(body.get("sha256", "")), str(body.get("stream_sha256", "")), int(body.get("at", 0)))
-            found.append(Chunk(frame, size, *words, format_.duration(size), listed(body.get("rms"))))
+            at += size
+            hashes = str(body.get("sha256", "")), str(body.get("stream_sha256", ""))
+            found.append(Chunk(frame, size, *hashes, at, format_.duration(size), listed(body.get("rms"))))
     return found
 
 
@@ -61,8 +63,8 @@ def is_prefix(shorter: Sequence[Chunk], longer: Sequence[Chunk]) -> bool:
 
     The running hashes are compared at every offset both streams have; without a common offset the envelopes are.
     """
-    hashes = {chunk.at: chunk.stream for chunk in longer}
-    common = [(chunk.stream, hashes[chunk.at]) for chunk in shorter if chunk.at in hashes]
+    hashes = {chunk.at: chunk.stream for chunk in longer if chunk.stream}
+    common = [(chunk.stream, hashes[chunk.at]) for chunk in shorter if chunk.stream and chunk.at in hashes]
     if common:
         return all(one == other for one, other in common)
     return sounds_alike(shorter, longer)
@@ -71,7 +73,7 @@ def is_prefix(shorter: Sequence[Chunk], longer: Sequence[Chunk]) -> bool:
 def sounds_alike(one: Sequence[Chunk], other: Sequence[Chunk]) -> bool:
     """Tell whether two streams are as loud at the same moments, over the length of the shorter."""
     until = min(sum(chunk.length for chunk in one), sum(chunk.length for chunk in other))
-    if until < _SHORTEST:
+    if until < _SHORTEST or not all(chunk.rms for chunk in (*one, *other)):
         return True
     first, second = _energy(one, until), _energy(other, until)
     most = max(float(np.maximum(first, second).sum()), float(_QUIET * until))

@@ -9,9 +9,9 @@ from itertools import zip_longest
 from typing import Final
 
 from conformance.rules.model import Case, Finding, RuleKind, rule
-from conformance.rules.reading import mapping, name_of
+from conformance.rules.reading import listed, mapping, name_of
 from conformance.rules.requests import Response
-from conformance.rules.sound import folded, is_silent
+from conformance.rules.sound import folded
 from conformance.rules.view import Conn, Link, find, once_per_cause, view
 from conformance.verdicts import Blame, Level
 from conformance.wire.durations import SECOND
@@ -295,7 +295,13 @@ def audio_speaks(case: Case) -> Sequence[Finding] | None:
             if not deltas and not done:
                 continue
             observed = True
-            if all(is_silent(frame) or max(folded(frame).get("rms") or [0]) < _QUIET for frame in deltas):
+            if all(_is_quiet(frame) for frame in deltas):
                 what = "only silence" if deltas else "no audio at all"
                 findings.append(find((deltas or done)[0], f"a response in audio carried {what}", cause="silence"))
     return once_per_cause(findings) if observed else None
+
+
+def _is_quiet(delta: Frame) -> bool:
+    """True when a delta is known to hold nothing that can be heard."""
+    rms = listed(folded(delta).get("rms"))
+    return bool(rms) and max(rms) < _QUIET

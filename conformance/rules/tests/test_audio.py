@@ -126,3 +126,11 @@ def test_json_in_a_binary_frame_is_found_and_audio_without_an_upstreams_too() ->
     assert says("VA-BINARY-IS-AUDIO", 'use ready\n0.1 client down binary {"type": "Error"}') == ["Error"]
     assert says("VA-BINARY-IS-AUDIO", "use ready\n0.1 client down binary 20ms") == ["binary"]
     assert says("VA-BINARY-IS-AUDIO", "use ready\n0.1 client down SettingsApplied") is None
+
+
+def test_audio_that_was_folded_without_hashes_or_loudness_still_has_its_length() -> None:
+    bare = '{"audio": {"bytes": 4800, "ms": 100.0}}'
+    timeline = f"use ready\n0.1 upstream up input_audio_buffer.append {bare}\n0.5 upstream up input_audio_buffer.commit"
+    assert says("RT-COMMIT-MIN", timeline) == []
+    delta = '0.2 upstream down response.output_audio.delta {"response_id": "r1", "delta": {"bytes": 4800}}'
+    assert says("UP-AUDIO-SPEAKS", f"use responding\n{delta}\n0.3 upstream down {DONE}") == []

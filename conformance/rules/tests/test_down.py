@@ -177,6 +177,14 @@ def test_an_error_just_before_its_close_explains_the_close() -> None:
     assert says("VA-CLOSE-EXPLAINED", timeline) == []
 
 
+def test_a_client_that_is_refused_in_turn_has_seen_the_refusal() -> None:
+    refused = '0.01 upstream up open {"status": 401}\n0.02 client up open {"status": 502}\n9 end'
+    assert says("VA-CLOSE-SEEN", refused) is None
+    assert says("VA-CLOSE-SEEN", '0 client up open\n0.01 upstream up open {"status": 401}\n9 end') == [
+        "refused the handshake with 401"
+    ]
+
+
 def test_a_close_by_the_proxy_or_after_the_clients_is_no_upstream_end() -> None:
     assert says("VA-CLOSE-SEEN", "use ready\n1 upstream up close 1000\n9 end") is None
     assert says("VA-CLOSE-SEEN", "use ready\n1 client up close 1000\n1.1 upstream down close 1011\n9 end") is None
