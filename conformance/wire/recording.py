@@ -21,6 +21,8 @@ from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.unread import READ, UnreadSink
 
 SCHEMA: Final = 1
+_BLOT: Final = b"[secret]"
+"""What stands where a secret stood."""
 _SECRET: Final = re.compile(
     rb"""(?: (?<! [A-Za-z0-9] ) | (?<= \\[bfnrt] ) )   # a word's start, also after an escape such as \n in JSON
          (?: sk- | ek_ )
@@ -131,7 +133,10 @@ class Recorder:
         self._now = now
         self._client_format = client_format
         self._keep_audio = keep_audio
-        self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= 6)
+        plain = [secret for secret in secrets if len(secret) >= 6]
+        self._secrets = tuple({form: None for secret in plain for form in (orjson.dumps(secret)[1:-1], secret.encode())})
+        self._blotted: dict[int, bytes] = {}
+        """The lines of frames that held a secret, by ``seq``: what is judged later is what was written."""
         self._stream = stream
         self._keep_frames = keep_frames
         self._only_writes = stream is not None and not keep_frames
@@ -149,8 +154,13 @@ class Recorder:
         """Write the footer and return the recording."""
         self.footer = footer
         if self._stream is not None:
-            self._stream.write(self._scrub(footer_line(footer)))
+            line = self._scrub(footer_line(footer))
+            self._stream.write(line)
             self._stream.flush()
+            footer = _read_footer(orjson.loads(line)) if _BLOT in line else footer
+        for place, frame in enumerate(self.frames) if self._blotted else ():
+            if frame.seq in self._blotted:
+                self.frames[place] = read_frame(orjson.loads(self._blotted[frame.seq]))
         return Recording(self.header, tuple(self.frames), footer)
 
     def audio_format(self, leg: Leg, conn: int, direction: Direction) -> AudioFormat:
@@ -172,7 +182,10 @@ class Recorder:
         if self._keep_frames:
             self.frames.append(frame)
         if self._stream is not None:
-            self._stream.write(self._scrub(frame_line(frame)))
+            line = self._scrub(frame_line(frame))
+            self._stream.write(line)
+            if _BLOT in line:
+                self._blotted[frame.seq] = line
         for listener in self.listeners:
             listener(frame)
 
@@ -238,13 +251,13 @@ class Recorder:
 
     def _scrub(self, line: bytes) -> bytes:
         for secret in self._secrets:
-            line = line.replace(secret, b"[secret]")
+            line = line.replace(secret, _BLOT)
         return line
 
 
 def scrub(line: bytes) -> bytes:
     """Replace what looks like a key of the API (``sk-…``) or a client secret (``ek_…``)."""
-    return _SECRET.sub(b"[secret]", line) if b"sk-" in line or b"ek_" in line else line
+    return _SECRET.sub(_BLOT, line) if b"sk-" in line or b"ek_" in line else line
 
 
 def session_format(session: Mapping[Any, Any], side: str) -> Any:

@@ -60,11 +60,11 @@ def start_mock(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartMock]:
     """Start `conformance mock` with options in another process and lead this process's `--real` to it."""
     running: list[Served] = []
 
-    def start(*options: str) -> StandIn:
-        served = Served(sys.executable, "-c", _MAIN, "mock", "--port", "0", "--key", KEY, *options)
+    def start(*options: str, key: str = KEY) -> StandIn:
+        served = Served(sys.executable, "-c", _MAIN, "mock", "--port", "0", "--key", key, *options)
         running.append(served)
         url = served.until(r"Realtime mock on (\S+)")
-        environment = {"OPENAI_API_KEY": KEY, "OPENAI_REALTIME_URL": url}
+        environment = {"OPENAI_API_KEY": key, "OPENAI_REALTIME_URL": url}
         if url.startswith("wss:"):
             environment["SSL_CERT_FILE"] = served.until(r"SSL_CERT_FILE=(\S+)")
         for name, value in environment.items():

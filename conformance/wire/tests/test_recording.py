@@ -148,3 +148,17 @@ def test_a_secret_that_is_named_never_reaches_the_file_whatever_it_looks_like() 
     tape.put(Leg.CLIENT, Kind.TEXT, {"type": "x", "text": "open sesame, no?"})
     assert b"open sesame" not in tape.file.getvalue()
     assert b", no?" in tape.file.getvalue()
+
+
+def test_what_is_judged_holds_no_more_secrets_than_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with path.open("wb") as stream:
+        recorder = Recorder(Header(), lambda: 0, secrets=("hush\\hush",), stream=stream)
+        sink = recorder.leg(Leg.UPSTREAM)
+        sink(0, Direction.DOWN, Kind.TEXT, {"type": "error", "error": {"message": "hush\\hush and sk-Abc1defghij"}})
+        sink(0, Direction.DOWN, Kind.TEXT, {"type": "session.created"})
+        recording = recorder.finish(Footer(0, message="because of hush\\hush"))
+    assert recording == load(path)
+    assert recording.frames[0].data["error"] == {"message": "[secret] and [secret]"}
+    assert recording.footer is not None
+    assert recording.footer.message == "because of [secret]"
