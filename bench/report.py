@@ -29,6 +29,7 @@ def measure(folder: Path, results: Results) -> tuple[float, float, float]:
 def main() -> None:
     """Print a line per size."""
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()] or list(GOALS)
+    missed = False
     for attempts in numbers:
         with TemporaryDirectory() as name:
             results = large_run(attempts, Path(name))
@@ -42,6 +43,8 @@ def main() -> None:
         seconds, most = GOALS.get(attempts, (None, None))
         goal = ", ".join(filter(None, [f"{seconds:g} s" if seconds else "", f"{most:,} KB" if most else ""]))
         print(f"{attempts:>6,} attempts: {cpu:5.2f} s CPU, {wall:5.2f} s, {kilobytes:7,.0f} KB (goal: {goal or 'none'})")  # noqa: T201
+        missed |= (seconds is not None and cpu > seconds) or (most is not None and kilobytes > most)
+    sys.exit(missed)
 
 
 if __name__ == "__main__":
