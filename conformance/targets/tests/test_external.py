@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -27,7 +26,6 @@ from conformance.wire.recording import Outcome, Recording
 from conformance.wire.script import Reply, Script, ScriptRule
 
 BROKEN = Path(__file__).with_name("broken_proxy.py")
-NODE_PROXY = Path(__file__).parents[2] / "tests" / "node_proxy"
 SETTINGS = Send(message={"type": "Settings", "agent": {"think": {"prompt": "Hi"}}})
 APPLIED = Wait(leg=Leg.CLIENT, pattern="SettingsApplied", within=2 * SECOND)
 TURN = cell_of(Connect(), SETTINGS, APPLIED, Close(late=0))
@@ -149,18 +147,6 @@ async def test_the_real_api_without_a_key_is_our_own_failure(monkeypatch: pytest
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(HarnessError, match="OPENAI_API_KEY"):
         ExternalSubject(Target(name="proxy", url="ws://127.0.0.1:1/", upstream=Upstream.REAL))
-
-
-@pytest.fixture(scope="module")
-def node() -> str:
-    """Return the command of the Node proxy, with its one dependency installed."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node and npm are not installed")
-    if not (NODE_PROXY / "node_modules" / "ws").exists():
-        install = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE_PROXY, capture_output=True, text=True)
-        if install.returncode != 0:
-            pytest.skip(f"the proxy's dependency cannot be installed: {install.stderr[-200:]}")
-    return f"exec node {NODE_PROXY / 'proxy.js'}"
 
 
 def healthy(node: str, defect: str = "") -> Target:

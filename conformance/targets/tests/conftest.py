@@ -1,0 +1,34 @@
+"""Subjects in Node: each is a folder with a package.json and a lock."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parents[2] / "tests"
+
+
+def install(folder: Path) -> None:
+    """Install a subject's dependencies once; without Node, or without a network, its tests are skipped."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node and npm are not installed")
+    if not (folder / "node_modules").exists():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"the dependencies of {folder.name} cannot be installed: {done.stderr[-200:]}")
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Return the command of the small voice-agent proxy."""
+    install(HERE / "node_proxy")
+    return f"exec node {HERE / 'node_proxy' / 'proxy.js'}"
+
+
+@pytest.fixture(scope="session")
+def gateway() -> str:
+    """Return the command of a pass-through gateway that others wrote."""
+    install(HERE / "gateway")
+    return f"exec node {HERE / 'gateway' / 'gateway.js'}"
