@@ -84,8 +84,8 @@ def _compare(link: Link, deltas: Sequence[Frame], played: Sequence[Frame]) -> It
     same = said == heard
     if same and [chunk.sha for chunk in given] == [chunk.sha for chunk in taken]:
         return
-    cut = _cut_off(link)
-    owed = [chunk for chunk in given if not _may_miss(link, chunk, cut)]
+    cut, belated = _cut_off(link), _after_the_end(link)
+    owed = [chunk for chunk in given if chunk.frame.seq not in belated and not _may_miss(link, chunk, cut)]
     wanted, most, got = said.duration(total(owed)), said.duration(total(given)), heard.duration(total(taken))
     tolerance = 0 if same else max(_RESAMPLER, most // 100)
     last = taken[-1].frame if taken else given[-1].frame
@@ -97,9 +97,9 @@ def _compare(link: Link, deltas: Sequence[Frame], played: Sequence[Frame]) -> It
     elif got > most + tolerance:
         more = format_duration(got - most)
         yield find(last, f"the client got {more} more audio than the upstream sent", cause=_DELTA)
-    elif not cut and not (is_prefix(taken, given) if same else sounds_alike(taken, given)):
+    elif not cut and not belated and not (is_prefix(taken, given) if same else sounds_alike(taken, given)):
         yield find(last, "the client's audio is not the upstream's, or not in its order", cause=_DELTA)
-    elif cut and same and not _is_subsequence(taken, given) and not is_prefix(taken, given):
+    elif same and not _is_subsequence(taken, given) and not is_prefix(taken, given):
         whole = {chunk.sha for chunk in given}
         if taken and all(chunk.sha in whole for chunk in taken):
             yield find(last, "the client's audio is not in the upstream's order", cause=_DELTA)
@@ -114,6 +114,16 @@ def _cut_off(link: Link) -> set[str]:
     """Return the ids of responses that user speech or a cancel cut off."""
     breaks = [frame for frame in link.events if frame.type in ("input_audio_buffer.speech_started", "response.cancel")]
     return {response.id for response in link.exchange.responses if _is_cut(response, breaks)}
+
+
+def _after_the_end(link: Link) -> set[int]:
+    """Return the deltas that came after their response's end: by then the client had been told that it is done."""
+    return {
+        delta.seq
+        for response in link.exchange.responses
+        for delta in response.of(_DELTA)
+        if response.end is not None and delta.seq > response.end.seq
+    }
 
 
 def _is_cut(response: Response, breaks: Sequence[Frame]) -> bool:

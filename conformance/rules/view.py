@@ -279,7 +279,8 @@ def is_beta(conn: Conn) -> bool:
             return False
         session = frame.data.get("session") if frame.type in ("session.created", "session.updated") else None
         if isinstance(session, Mapping) and session:
-            return "modalities" in session or "input_audio_format" in session
+            # Only GA nests `audio`; a server that mixes the two speaks GA with fields it should have left behind.
+            return "audio" not in session and ("modalities" in session or "input_audio_format" in session)
     return False
 
 
