@@ -6,6 +6,7 @@ mutant or a fault did never is.
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from textwrap import shorten
 from typing import Final
 
 from conformance.rules.model import Case, Finding, RuleKind, rule
@@ -171,7 +172,7 @@ def no_error(case: Case) -> Sequence[Finding] | None:
             if frame.type == "response.done":
                 details = mapping(mapping(mapping(frame.data.get("response")).get("status_details")).get("error"))
             if details.get("type") == "server_error" and not is_own(case, frame) and not _is_expected(link, frame):
-                said = str(details.get("message") or details.get("code") or "")[:80]
+                said = shorten(str(details.get("message") or details.get("code") or ""), 80, placeholder=" …")
                 findings.append(
                     find(frame, f"server_error {_window(link, frame)}: {said}", cause=f"{frame.type} server_error")
                 )
