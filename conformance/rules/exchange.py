@@ -90,10 +90,7 @@ class Exchange:
     def _received(self, frame: Frame) -> None:
         match ga_name(frame.type):
             case "session.updated":
-                for update in self.updates:
-                    if update.answer is None and update.refused is None:
-                        update.answer = frame
-                        break
+                self._updated(frame)
             case "error":
                 self._refuse(frame)
             case "input_audio_buffer.committed":
@@ -110,6 +107,13 @@ class Exchange:
                 self._note(frame)
             case _:
                 pass
+
+    def _updated(self, frame: Frame) -> None:
+        """Match `session.updated` with the oldest open update; without one, the last refusal was of something else."""
+        unanswered = [update for update in self.updates if update.answer is None]
+        open_ = [update for update in unanswered if update.refused is None]
+        for update in (open_ or unanswered[-1:])[:1]:
+            update.answer, update.refused = frame, None
 
     def _committed(self, frame: Frame) -> None:
         for commit in self.commits:
@@ -274,7 +278,7 @@ class Exchange:
     def idle_due(self, t: Micros, patience: Micros) -> Micros | None:
         """Return when ``patience`` from ``t`` is over, started again at the end of each response that is active meanwhile.
 
-        None when such a response never ends: then nothing is ever due.
+        None when such a response never ends, or one that was asked for was neither begun nor refused: then nothing is due.
         """
         due = t + patience
         for response in self.conversation:
@@ -284,7 +288,10 @@ class Exchange:
                 return None
             if response.end.t >= t:
                 due = max(due, response.end.t + patience)
-        return due
+        silent = [
+            create for create in self.creates if create.default and create.response is None and create.refused is None
+        ]
+        return None if any(create.frame.t <= due for create in silent) else due
 
     @cached_property
     def _detections(self) -> list[tuple[int, Any]]:
