@@ -11,6 +11,7 @@ from .clusters import Cluster, clusters
 from .comparison import Comparison, compare
 from .coverage import Requirement, requirements
 from .divergence import Divergence, diverge
+from .fidelity import CellFidelity, fidelity
 from .lateness import Lateness, lateness
 from .library import Library
 from .runs import RunComparison, compare_runs
@@ -92,6 +93,11 @@ class Analysis:
     def changes(self) -> RunComparison | None:
         """What changed since the baseline, if there is one."""
         return None if self.baseline is None else compare_runs(self.results, self.baseline)
+
+    @cached_property
+    def fidelity(self) -> tuple[CellFidelity, ...]:
+        """Mock against real; empty when the run did not drive both."""
+        return fidelity(self.results.attempts, self.library)
 
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:

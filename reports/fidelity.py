@@ -81,12 +81,14 @@ class CellFidelity:
 
 
 def fidelity(attempts: Iterable[AttemptResult], library: Library) -> tuple[CellFidelity, ...]:
-    """Compare every cell that ran on a real upstream and on the mock; none of the run did: empty."""
+    """Compare every cell that counts on a real upstream and on the mock, the differing ones first; none did: empty."""
     groups: dict[tuple[str, str], dict[str, list[AttemptResult]]] = defaultdict(lambda: defaultdict(list))
     for attempt in attempts:
         side = "real" if attempt.target == "real" or attempt.target.endswith("-real") else "mock"
         groups[attempt.cell_key[:2]][side].append(attempt)
-    return tuple(_compare(sides["real"], sides["mock"], library) for sides in groups.values() if len(sides) == 2)
+    both = [sides for sides in groups.values() if len(sides) == 2 and all(_counts(side)[1] for side in sides.values())]
+    found = [_compare(sides["real"], sides["mock"], library) for sides in both]
+    return tuple(sorted(found, key=lambda cell: cell.agrees))
 
 
 def _compare(real: Sequence[AttemptResult], mock: Sequence[AttemptResult], library: Library) -> CellFidelity:
@@ -202,7 +204,7 @@ def describe(cells: Sequence[CellFidelity]) -> Iterator[str]:
         return
     agreeing = sum(cell.agrees for cell in cells)
     yield f"{agreeing} of {len(cells)} cells agree in order, fields and outcome."
-    for cell in sorted(cells, key=lambda cell: cell.agrees):
+    for cell in cells:
         yield from _describe_cell(cell)
 
 

@@ -7,7 +7,6 @@ import orjson
 from markupsafe import Markup
 
 from ..analysis import Analysis
-from ..clusters import Cluster
 from ..opening import ACTS, openings
 from ..sentence import Tone
 from ..statistics.power import PRESETS, reach
@@ -20,9 +19,10 @@ from .environment import render
 _WORDS: Final = {Tone.GREEN: "PASS", Tone.RED: "FAIL", Tone.GREY: "ERROR"}
 _CLUSTERS: Final = 24
 _FILTERS: Final = ("flow", "target", "verdict", "blame")
-_SECTIONS: Final = (
+_SECTIONS: Final[tuple[tuple[str, str], ...]] = (
     ("verdict", "Verdict"),
     ("matrix", "Matrix"),
+    ("fidelity", "Mock and real"),
     ("attempts", "Attempts"),
     ("differences", "Differences"),
     ("survival", "Time to error"),
@@ -42,7 +42,7 @@ def build(analysis: Analysis) -> str:
     view: dict[str, Any] = {
         "a": analysis,
         "badge_word": _WORDS[analysis.sentence.tone],
-        "sections": _SECTIONS,
+        "sections": [each for each in _SECTIONS if each[0] != "fidelity" or analysis.fidelity],
         "several_targets": len(analysis.targets) > 1,
         "matrix": rows.flow_rows(analysis.flows, analysis.cells),
         "openings": openings(analysis.cells, analysis.library)[:60],
@@ -56,7 +56,7 @@ def build(analysis: Analysis) -> str:
         "reaches": [reach(n) for n in PRESETS],
         "chart": chart,
         "width": WIDTH,
-        "clusters": [_ClusterView(cluster) for cluster in analysis.clusters[:_CLUSTERS]],
+        "clusters": analysis.clusters[:_CLUSTERS],
         "clusters_left_out": max(0, len(analysis.clusters) - _CLUSTERS),
         "data": _script_data(details.data()),
         "about": _about(analysis.run),
@@ -69,17 +69,6 @@ def build(analysis: Analysis) -> str:
         "notes": analysis.notes,
     }
     return render("report.html.j2", view, script="page.js")
-
-
-class _ClusterView:
-    """A cluster with what the filters need."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self.targets = sorted({attempt.target for attempt in cluster.attempts})
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cluster, name)
 
 
 def _details(analysis: Analysis) -> Details:

@@ -60,6 +60,7 @@ def _environment() -> Environment:
         "clock": lambda t: f"{t / 1e6:.3f} s",
         "counted": plural,
         "event": title,
+        "cell_label": label_of,
         "fold_words": _fold_words,
         "link": link,
         "p": lambda value: p_value(value).removeprefix("= "),

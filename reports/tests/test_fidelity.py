@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.results import AttemptResult
+from conformance.results import AttemptResult, Results
 from conformance.verdicts import Verdict
 from conformance.wire.durations import MILLISECOND
 from conformance.wire.frames import Direction, Kind, Leg
 from conformance.wire.recording import Footer, Header, Recorder, dump
+from reports.analysis import Analysis
 from reports.fidelity import CellFidelity, OrderDifference, describe, fidelity
 from reports.library import Library
+from reports.page.build import build
 
 Exchange = Sequence[tuple[int, str, dict[str, Any]]]
 
@@ -102,3 +104,26 @@ def test_the_text_puts_differing_cells_first(tmp_path: Path) -> None:
     assert text.startswith("0 of 1 cells agree")
     assert "≠ text/turn[null]: real 1/1, mock 1/1" in text
     assert "order: after response.created real has response.output_text.delta, mock nothing" in text
+
+
+def page(folder: Path, *attempts: AttemptResult) -> str:
+    return build(Analysis(Results({}, attempts, (), ()), folder))
+
+
+def test_the_report_of_a_run_of_both_shows_them_side_by_side(tmp_path: Path) -> None:
+    hostile = [*TURN[:3], (35, "down", {"type": "error", "error": {"<b>x": 1}}), *TURN[3:]]
+    text = page(tmp_path, attempt(tmp_path, "real", 1, TURN), attempt(tmp_path, "mock", 1, hostile))
+    assert '<a href="#fidelity">' in text
+    assert "0 of 1 cell that ran on both agree" in text
+    assert "real has <code>response.output_text.delta</code>, the mock <code>error</code>" in text
+
+
+def test_a_run_of_one_side_has_no_such_section(tmp_path: Path) -> None:
+    text = page(tmp_path, attempt(tmp_path, "mock", 1, TURN))
+    assert "Mock against real" not in text
+    assert "#fidelity" not in text
+
+
+def test_a_cell_that_one_side_could_not_try_is_not_compared(tmp_path: Path) -> None:
+    untried = attempt(tmp_path, "real", 1, TURN, Verdict.UNSUPPORTED)
+    assert fidelity([untried, attempt(tmp_path, "mock", 1, TURN)], Library(tmp_path)) == ()
