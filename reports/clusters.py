@@ -46,6 +46,11 @@ class Cluster:
         """The flows it hit, by name."""
         return tuple(sorted({attempt.flow for attempt in self.attempts}))
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets it hit, by name."""
+        return tuple(sorted({attempt.target for attempt in self.attempts}))
+
 
 def clusters(attempts: Iterable[AttemptResult], library: Library) -> tuple[Cluster, ...]:
     """Group failing attempts and those the harness could not carry out, biggest first, known failures last."""

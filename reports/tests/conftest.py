@@ -58,9 +58,12 @@ def chromium() -> Iterator["Browser"]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """The installed Chromium. Without one these tests are skipped, but in CI they fail: there the page must be proven."""
+    """The installed Chromium. Without one these tests are skipped, but in CI they fail: there the page must be proven.
+
+    No longer than a module: while Playwright's synchronous interface lives, its event loop bars every other.
+    """
     with ExitStack() as stack:
         try:
             yield stack.enter_context(chromium())
