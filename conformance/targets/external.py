@@ -5,6 +5,7 @@ is noticed and takes down the attempts that were under way, and the next attempt
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,7 @@ from conformance.wire.recording import Outcome
 from mock_upstream.server import MockUpstream
 from mock_upstream.tap import Tap
 
+_LOG: Final = logging.getLogger(__name__)
 READY: Final[Micros] = 20 * SECOND
 """How long a proxy may take until something listens on its port."""
 HANDSHAKE: Final = 10.0
@@ -92,7 +94,10 @@ class ExternalSubject:
             self._watch.cancel()
         if self._process is not None:
             await self._process.stop()
-        await self._stack.aclose()
+        try:
+            await self._stack.aclose()
+        except ExceptionGroup as failures:  # the run's results must not be lost for it
+            _LOG.error("Our own upstream failed during this run; please report it.", exc_info=failures)
 
     @asynccontextmanager
     async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
