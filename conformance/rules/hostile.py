@@ -201,7 +201,7 @@ def _harmed(shared: View, attacker: Conn, frame: Frame) -> Iterator[Finding]:
         if other is attacker:
             continue
         closed = other.closed
-        own = any(link.client is other and link.upstream.closed is not None for link in shared.links)
+        own = any(link.serves(other) and link.upstream.closed is not None for link in shared.links)
         if closed is not None and closed.dir is Direction.DOWN and closed.seq > frame.seq and not own:
             yield find(closed, "another session was closed after hostile input", cause="neighbour")
     for conn in shared.clients:
@@ -209,7 +209,7 @@ def _harmed(shared: View, attacker: Conn, frame: Frame) -> Iterator[Finding]:
         if failed is not None:
             yield find(failed, "nobody could connect after hostile input", cause="connect")
     for link in shared.links:
-        if link.client is attacker or link.client is None or link.ready is None:
+        if link.serves(attacker) or link.client is None or link.ready is None:
             continue
         for inject in link.client_texts("InjectUserMessage"):
             answered = any(seen.seq > inject.seq for seen in link.client.down)

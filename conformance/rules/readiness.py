@@ -67,7 +67,7 @@ def update_sent(case: Case) -> Sequence[Finding] | None:
     findings: list[Finding] = []
     observed = False
     for conn in view(case).clients:
-        links = [link for link in view(case).links if link.client is conn]
+        links = [link for link in view(case).links if link.serves(conn)]
         for applied in conn.of("SettingsApplied"):
             observed = True
             updates = [update for link in links for update in link.exchange.updates if update.frame.seq < applied.seq]

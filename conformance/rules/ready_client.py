@@ -27,7 +27,7 @@ def ready_after_updated(case: Case) -> Sequence[Finding] | None:
     findings = []
     observed = False
     for conn in shared.clients:
-        ready = [link.ready.seq for link in shared.links if link.client is conn and link.ready is not None]
+        ready = [link.ready.seq for link in shared.links if link.serves(conn) and link.ready is not None]
         for applied in conn.of("SettingsApplied"):
             observed = True
             if not any(seq < applied.seq for seq in ready):
@@ -52,7 +52,7 @@ def ready(case: Case) -> Sequence[Finding] | None:
         settings = next((frame for frame in conn.up if frame.type == "Settings" and frame.kind is Kind.TEXT), None)
         if settings is None:
             continue
-        links = [link for link in shared.links if link.client is conn]
+        links = [link for link in shared.links if link.serves(conn)]
         judged = _judge(case, conn, settings, links)
         if judged is not None:
             observed = True

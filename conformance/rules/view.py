@@ -66,6 +66,15 @@ class Conn:
         """When its first frame was."""
         return self.first.t
 
+    def part(self, start: int, end: int | None) -> "Conn":
+        """Return this connection as it was between two frames: while a proxy served it by one upstream of several."""
+        part = Conn(self.leg, self.number)
+        part.opened = self.opened
+        part.closed = self.closed if end is None else None
+        part.events = [frame for frame in self.events if start <= frame.seq and (end is None or frame.seq < end)]
+        part.marks = [mark for mark in self.marks if start <= mark.seq and (end is None or mark.seq < end)]
+        return part
+
     @property
     def refused(self) -> bool:
         """True when the handshake was answered by a status instead of an upgrade."""
@@ -89,6 +98,10 @@ class Link:
         self.client = client
         self.case = case
         self.crossing = CROSSING if real else 0
+
+    def serves(self, conn: Conn) -> bool:
+        """True when this is the client connection that the upstream connection serves."""
+        return self.client is not None and self.client.number == conn.number
 
     @cached_property
     def left(self) -> Frame | None:
@@ -224,7 +237,15 @@ class View:
             conns = self.upstreams or (self.clients if self.is_realtime else [])
             return [Link(conn, None, self.case, real=self.real) for conn in conns]
         ordered = sorted(self.upstreams, key=lambda conn: conn.first.seq)
-        return [Link(conn, self._client_of(conn), self.case, real=self.real) for conn in ordered]
+        pairs = [(conn, self._client_of(conn)) for conn in ordered]
+        links = []
+        for index, (conn, client) in enumerate(pairs):
+            others = [other.first.seq for other, owner in pairs[index + 1 :] if owner is client]
+            again = any(owner is client for _, owner in pairs[:index])
+            if client is not None and (others or again):
+                client = client.part(conn.first.seq if again else 0, min(others, default=None))
+            links.append(Link(conn, client, self.case, real=self.real))
+        return links
 
     @cached_property
     def unlinked(self) -> list[Conn]:

@@ -339,3 +339,21 @@ def test_a_client_message_passed_up_in_a_binary_frame_is_still_no_realtime_event
     timeline = 'use ready\n0.1 client up KeepAlive\n0.1 upstream up binary {"type": "KeepAlive"}'
     assert says("RT-KNOWN-EVENTS", timeline) == ["KeepAlive"]
     assert says("RT-TEXT-FRAMES", timeline) == ["binary"]
+
+
+def test_a_client_served_by_two_upstreams_in_turn_is_judged_by_each_in_its_time() -> None:
+    timeline = """use ready
+        0.100 client     up   binary 200ms
+        0.100 upstream   up   input_audio_buffer.append 200ms
+        1.000 upstream   down close 1001
+        1.000 client     down Error {"code": "upstream_closed", "description": "Once more."}
+        1.100 upstream#1 up   open
+        1.110 upstream#1 down session.created
+        1.110 upstream#1 up   session.update {"session": {"type": "realtime"}}
+        1.120 upstream#1 down session.updated
+        2.000 client     up   binary silence 200ms
+        2.000 upstream#1 up   input_audio_buffer.append silence 200ms
+        9.000 end"""
+    assert [len(link.client.up) for link in view(case(timeline)).links if link.client] == [2, 1]
+    assert says("RT-AUDIO-WHOLE", timeline) == []
+    assert says("VA-ERROR-HONEST", timeline) == []
