@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("attempt", "mock", "report")
+NAMES = ("attempt", "mock", "tap", "report")
 
 
 def main() -> None:
