@@ -184,7 +184,8 @@ def _what(bad: Sequence[AttemptResult], check: CheckResult) -> str:
     """Say which check fails first, in how many of the failures, and its words."""
     share = sum(first.id == check.id for first in map(first_failure, bad) if first is not None)
     extent = "" if share == len(bad) else f" (first in {share} of {plural(len(bad), 'failure')})"
-    return f"{check.id}{extent}: {printable(clip(check.message, 160))}"
+    message = " ".join(check.message.split())
+    return f"{check.id}{extent}: {printable(clip(message, 160))}"
 
 
 def beside(results: Results) -> list[tuple[str, str]]:
@@ -225,6 +226,8 @@ def _main(bad: Sequence[AttemptResult]) -> tuple[CheckResult | None, AttemptResu
 
 def _next(bad: Sequence[AttemptResult], factor: Factor | None, library: Library) -> str:
     check, attempt = _main(bad)
+    if check is not None and check.cause == "died":
+        return "Read why in the run's proxy.log, mend the proxy's command, its environment or its crash, and run again."
     blame = check.blame if check is not None else None
     advice = ""
     if factor is not None and factor.clean and not factor.is_target:

@@ -26,16 +26,17 @@ class ErrorSeen:
 
 
 def first_failure(attempt: AttemptResult) -> CheckResult | None:
-    """Return the check that gave the attempt its verdict, the earliest one; at the same instant a rule, which names a law.
+    """Return the check that gave the attempt its verdict, the earliest one.
 
+    At the same instant the subject's death goes first, which explains the rest, then a rule, which names a law.
     None when the attempt has no such check.
     """
     found = [check for check in attempt.checks if check.verdict is attempt.verdict]
     return min(found, key=_precedence, default=None)
 
 
-def _precedence(check: CheckResult) -> tuple[float, bool, str]:
-    return (float("inf") if check.t is None else check.t, check.kind is not CheckKind.RULE, check.id)
+def _precedence(check: CheckResult) -> tuple[float, bool, bool, str]:
+    return (float("inf") if check.t is None else check.t, check.cause != "died", check.kind is not CheckKind.RULE, check.id)
 
 
 def broken(attempt: AttemptResult) -> tuple[CheckResult, ...]:

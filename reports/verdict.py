@@ -128,7 +128,7 @@ def _green(results: Results, command: str) -> Sentence:
     flow_names = sorted({group.flow for group in groups})
     listed = words(flow_names) if len(flow_names) <= _NAMED else plural(len(flow_names), "flow")
     whole = (
-        f"All {plural(counted.n, 'attempt')} pass"
+        ("The only attempt passes" if counted.n == 1 else f"All {counted.n:,} attempts pass")
         if not counted.known
         else f"{counted.passed} of {counted.n} attempts pass"
     )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..history import Course, Failure, History
 from ..reading import Run
-from ..text import percent, plural, printable
+from ..text import clip, percent, plural, printable
 from .environment import render
 
 WIDTH: Final = 640
@@ -57,7 +57,7 @@ def headline_of(history: History) -> str:
 
 
 def _name(failure: Failure) -> str:
-    return f"{failure.check} in {failure.flow}"
+    return f"{printable(clip(failure.check, 60))} in {printable(clip(failure.flow, 60))}"
 
 
 def _chart(course: Course, runs: Sequence[Run], several: bool) -> dict[str, Any]:

@@ -200,3 +200,25 @@ def test_a_defect_seen_at_once_is_timed_in_milliseconds(tmp_path: Path) -> None:
         )
         run.add(replace(made, checks=(early,), verdict=Verdict.FAIL), recording)
     assert ", from 8 ms on, and the proxy is to blame." in str(said(run, tmp_path))
+
+
+def test_a_proxy_that_never_listened_is_told_in_its_last_words_and_sent_to_its_log(tmp_path: Path) -> None:
+    run = Run()
+    made, recording = runs.seeds_attempt("greeting/idle", None, 1, fails=False)
+    end = {"blame": Blame.PROXY, "t": 700_000}
+    missing = check("greeted", Verdict.FAIL, message="expected exactly 1 ConversationText; none came", **end)
+    words = "the proxy exited with code 127 before it listened\n  | /bin/sh: 1: nodde: not found"
+    death = check("subject", Verdict.FAIL, message=words, cause="died", **end)
+    run.add(replace(made, checks=(missing, death), verdict=Verdict.FAIL), recording)
+    sentence = said(run, tmp_path)
+    assert dict(sentence.facts)["What breaks"] == (
+        "subject: the proxy exited with code 127 before it listened | /bin/sh: 1: nodde: not found"
+    )
+    assert sentence.next.startswith("Read why in the run's proxy.log")
+
+
+def test_a_single_pass_is_no_plural(tmp_path: Path) -> None:
+    run = Run()
+    made, recording = runs.seeds_attempt("greeting/idle", None, 1, fails=False)
+    run.add(made, recording)
+    assert str(said(run, tmp_path)).startswith("The only attempt passes in 1 cell of greeting; ")
