@@ -1,5 +1,6 @@
 """What pytest collects: a file per scenario, an item per attempt, and one item for a scenario's mutants."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,8 @@ class AttemptItem(ScenarioItem):
         if result.verdict is Verdict.UNSUPPORTED:
             pytest.skip(f"unsupported: {result.message}")
         if result.verdict is Verdict.WARN:
-            self.warn(ConformanceWarning(describe(result, Verdict.WARN)))
+            # Not `self.warn`, which insists on a line number; a scenario is a whole file.
+            warnings.warn_explicit(ConformanceWarning(describe(result, Verdict.WARN)), None, str(self.path), 1)
         elif result.verdict is not Verdict.PASS:
             if result.known is not None:
                 pytest.xfail(f"known: {result.known}")

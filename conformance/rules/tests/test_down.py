@@ -3,7 +3,8 @@
 
 import pytest
 
-from conformance.rules.tests.says import CONFLICT, DONE, says
+from conformance.rules.model import RULES
+from conformance.rules.tests.says import CONFLICT, DONE, case, says
 
 SETTINGS = "use connected\n0.02 client up Settings\n"
 UPDATE = '0.02 upstream up session.update {"session": {"type": "realtime"}}\n'
@@ -331,3 +332,13 @@ def test_a_final_transcript_is_told_within_a_second_and_items_interleave() -> No
     assert says("VA-TRANSCRIPT", timeline) == []
     mixed = timeline.replace('"Good day", "is_final": false', '"Good And day", "is_final": false')
     assert says("VA-TRANSCRIPT", mixed) == ["Transcript"]
+
+
+def test_a_server_that_mixes_the_dialects_speaks_ga() -> None:
+    mixed = '{"session": {"type": "realtime", "modalities": ["text"], "audio": {"input": {}, "output": {}}}}'
+    part = '{"response_id": "r1", "item_id": "a1", "output_index": 0, "content_index": 0, "part": {"type": "output_text"}}'
+    timeline = f"0.0 upstream down session.created {mixed}\n0.1 upstream down response.content_part.added {part}"
+    found = [finding.message for finding in RULES["UP-VALID-EVENTS"].judge(case(timeline)) or ()]
+    assert any("session.modalities is not a field" in message for message in found)
+    assert any("part.type must be 'text' or 'audio'" in message for message in found)
+    assert not any("beta" in message or "session.audio" in message for message in found)
