@@ -144,6 +144,8 @@ class Evidence:
             str(mark.data.get("name")).startswith("reject-") and mark.seq < error.seq for mark in self.index.marks("fault")
         ):
             return Blame.UPSTREAM
+        if not self._ups(error):
+            return self._sender  # nothing but its handshake can have offended: no model, an unknown one, a beta header
         offender = self._offender(error, details)
         if offender is None:
             return Blame.UPSTREAM
@@ -151,14 +153,18 @@ class Evidence:
             return Blame.CLIENT
         return Blame.PROXY
 
-    def _offender(self, error: Frame, details: dict[str, Any]) -> Frame | None:
-        ups = [
+    def _ups(self, error: Frame) -> list[Frame]:
+        """Return what had gone up on the error's connection."""
+        return [
             frame
             for frame in self.index.frames
             if frame.seq < error.seq
             and (frame.leg, frame.conn, frame.dir) == (error.leg, error.conn, Direction.UP)
             and frame.is_event
         ]
+
+    def _offender(self, error: Frame, details: dict[str, Any]) -> Frame | None:
+        ups = self._ups(error)
         named = details.get("event_id")
         if named is not None:
             for frame in ups:
@@ -168,7 +174,7 @@ class Evidence:
         for prefix, type_ in _ABOUT:
             if any(word.startswith(prefix) for word in about):
                 return next((frame for frame in reversed(ups) if frame.type == type_), None)
-        return ups[-1] if ups else None
+        return ups[-1]
 
     def _was_provoked(self, frame: Frame) -> bool:
         """Tell whether what was sent up follows a frame in which a fault or mutant had a hand, or an error of a fault's."""
@@ -230,7 +236,14 @@ class Evidence:
         return last is not None and last.kind is Kind.TEXT and last.type not in known and frame.t - last.t <= _FORWARDING
 
     def _of_failure(self, failure: Frame) -> Blame:
-        return self.of_upstream_error(failure) if failure.kind is Kind.TEXT else Blame.UPSTREAM
+        if failure.kind is Kind.TEXT:
+            return self.of_upstream_error(failure)
+        # A fatal refusal is an error and its close: whoever brought on the one brought on the other.
+        before = _last((f for f in self._downs() if f.conn == failure.conn), failure)
+        natural = failure.scripted is None and not self._is_deviant(failure)
+        if natural and before is not None and before.kind is Kind.TEXT and before.type == "error":
+            return self.of_upstream_error(before)
+        return Blame.UPSTREAM
 
     def _failures(self) -> Iterator[Frame]:
         """Yield how the upstream failed: errors, failed responses, its closes and refused handshakes."""

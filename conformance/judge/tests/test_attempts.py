@@ -133,6 +133,24 @@ def test_an_answer_to_a_call_that_never_was_is_the_clients() -> None:
     assert result_of(quiet, called).blame is Blame.PROXY
 
 
+def test_a_handshake_that_the_upstream_cannot_use_is_the_proxys() -> None:
+    refused = """
+        0.001 client   up   Settings {}
+        0.002 upstream up   open {"path": "/v1/realtime"}
+        0.003 upstream down error {"error": {"type": "invalid_request_error", "code": "missing_model"}}
+        0.003 upstream down close 4000
+        0.004 client   down Error {"code": "missing_model"}
+        9.000 client   up   close 1000
+    """
+    applied = expect("x", "client", "SettingsApplied", within="2s")
+    assert result_of(applied, refused).blame is Blame.PROXY
+    assert result_of(forbid("x", "client", "Error"), refused).blame is Blame.PROXY
+    failed = refused.replace("invalid_request_error", "server_error")
+    assert result_of(applied, failed).blame is Blame.UPSTREAM
+    keyless = refused.replace("missing_model", "invalid_api_key")
+    assert result_of(applied, keyless).blame is Blame.HARNESS
+
+
 def test_an_answer_that_a_fault_doubled_is_the_upstreams() -> None:
     doubled = """
         header {"fault": "duplicate"}
