@@ -47,6 +47,9 @@ def rejudge(run: Path, results: Results, known: Known, roots: Sequence[Path] = (
         try:
             recording = wire.load(run / attempt.recording)
             cell = cells.find(attempt)
+        except FileNotFoundError:
+            yield Rejudged(attempt, attempt, f"{run / attempt.recording} is missing")
+            continue
         except (OSError, ValueError) as error:
             yield Rejudged(attempt, attempt, str(error))
             continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from conformance.results import AttemptResult
 from conformance.verdicts import CheckKind, CheckResult, Verdict
@@ -12,6 +12,9 @@ from conformance.wire.recording import Recording
 
 from .statistics.survival import Times
 from .tally import BROKEN, OUTSIDE
+
+_NOTICED: Final = SECOND // 2
+"""How long after its connections have broken a process may be found gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class ErrorSeen:
 def first_failure(attempt: AttemptResult) -> CheckResult | None:
     """Return the check that gave the attempt its verdict, the earliest one.
 
-    At the same instant the subject's death goes first, which explains the rest, then a rule, which names a law.
+    At the same instant a rule goes first, which names a law. The subject's death goes before what it brought about, such
+    as a close 1006, which is seen before the process is found gone.
     None when the attempt has no such check.
     """
     found = [check for check in attempt.checks if check.verdict is attempt.verdict]
@@ -36,7 +40,9 @@ def first_failure(attempt: AttemptResult) -> CheckResult | None:
 
 
 def _precedence(check: CheckResult) -> tuple[float, bool, bool, str]:
-    return (float("inf") if check.t is None else check.t, check.cause != "died", check.kind is not CheckKind.RULE, check.id)
+    died = check.cause == "died"
+    at = float("inf") if check.t is None else check.t - _NOTICED * died
+    return (at, not died, check.kind is not CheckKind.RULE, check.id)
 
 
 def broken(attempt: AttemptResult) -> tuple[CheckResult, ...]:

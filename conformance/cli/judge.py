@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from conformance import results
+from conformance.cli.words import in_words, read_results
 from conformance.doors import load_reports
 from conformance.known import FILE_NAME, Known, exceeded
 from conformance.known import load as load_known
@@ -18,7 +19,7 @@ _RED = (Verdict.FAIL, Verdict.ERROR, Verdict.BLOCKED, Verdict.NOT_OBSERVED)
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run folder, such as runs/latest.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/latest.")],
     *,
     scenarios: Annotated[
         list[Path] | None, typer.Option(metavar="DIR", help="A scenario folder to look in first; repeatable.")
@@ -35,17 +36,19 @@ def command(
     Example: conformance judge runs/latest --dry-run
     """
     try:
-        before = results.load(run / "results.json")
+        before = read_results(run)
+        if missing := next((path for path in (known, *(scenarios or ())) if path is not None and not path.exists()), None):
+            raise ValueError(f"there is no {missing}; correct --known or --scenarios")
         announced = load_known(known or Path("scenarios") / FILE_NAME)
     except (OSError, ValueError, ScenarioError) as error:
-        typer.echo(f"conformance judge: {error}", err=True)
+        typer.echo(f"conformance judge: {in_words(error)}", err=True)
         raise typer.Exit(2) from None
     rejudged = list(rejudge(run, before, announced, scenarios or ()))
     after = renewed(before, rejudged)
     for each in rejudged:
         _print(each)
     changed = sum(bool(each.differences) for each in rejudged)
-    typer.echo(f"{len(rejudged)} attempts judged again, {changed} differently.")
+    typer.echo(f"{len(rejudged)} attempt{'s' * (len(rejudged) != 1)} judged again, {changed} differently.")
     if not dry_run:
         (run / "results.json").write_bytes(results.dump(after))
         load_reports().write(run, after)

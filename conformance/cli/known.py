@@ -1,18 +1,20 @@
 """``conformance known``: list what is announced to fail, or write a first list from a run."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
-from conformance import results
+from conformance.cli.words import in_words, read_results
 from conformance.known import FILE_NAME, Entry, first_known, load
 from conformance.scenario.load import ScenarioError
+
+_FILE: Final = Path("scenarios") / FILE_NAME
 
 
 def command(
     *,
-    file: Annotated[Path, typer.Option(metavar="FILE", help="The list.")] = Path("scenarios") / FILE_NAME,
+    file: Annotated[Path, typer.Option(metavar="FILE", help="The list.")] = _FILE,
     from_run: Annotated[
         Path | None, typer.Option("--from", metavar="RUN", help="Print a first list, under which this run is green.")
     ] = None,
@@ -25,10 +27,12 @@ def command(
     if from_run is not None:
         typer.echo(_first(from_run, target), nl=False)
         return
+    if file != _FILE and not file.exists():
+        _give_up(f"there is no {file}; correct --file")
     try:
         entries = load(file).entries
     except (OSError, ScenarioError) as error:
-        _give_up(str(error))
+        _give_up(in_words(error))
     shown = [entry for entry in entries if target is None or entry.target in (None, target)]
     for entry in shown:
         typer.echo(_line(entry))
@@ -38,8 +42,8 @@ def command(
 
 def _first(run: Path, target: str | None) -> str:
     try:
-        found = results.load(run / "results.json")
-    except (OSError, ValueError) as error:
+        found = read_results(run)
+    except ValueError as error:
         _give_up(str(error))
     attempts = [attempt for attempt in found.attempts if target is None or attempt.target == target]
     if not attempts:

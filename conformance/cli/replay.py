@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from conformance.cli.serving import Desk, give_up, make_folder, read_listen, serve_until_stopped
+from conformance.cli.words import in_words
 from conformance.recordings import read_any
 from conformance.scenario.mistakes import ScenarioError
 from conformance.wire.script import ReplaySource, Script
@@ -36,7 +37,7 @@ def command(
         source = ReplaySource(read_any(recording), strict=strict, audio_dir=audio)
         Replay(source.recording)
     except (OSError, ValueError, ScenarioError) as error:
-        give_up("replay", str(error))
+        give_up("replay", in_words(error))
     host, port = read_listen("replay", listen)
     desk = Desk(record=make_folder("replay", "--record", record), log=log)
     script = Script(replay=source)

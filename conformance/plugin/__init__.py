@@ -9,7 +9,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from conformance.plugin.items import AttemptItem, ProofItem, ScenarioFile, ScenarioItem
+from conformance.plugin.items import AttemptItem, HarnessError, ProofItem, ScenarioFile, ScenarioItem
 from conformance.plugin.options import add_options, read_options, suggest_flow
 
 if TYPE_CHECKING:
@@ -136,6 +136,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if isinstance(item, AttemptItem) and (call.when == "call" or (call.when == "setup" and call.excinfo is not None)):
         from conformance.results import attempt_to_json
 
+        if call.excinfo is not None and isinstance(call.excinfo.value, HarnessError):
+            # pytest asks an item how its failure reads in the call phase only; this one is in setup.
+            outcome.get_result().longrepr = str(call.excinfo.value)
         result = item.result or item.run.without_recording(item, str(call.excinfo.value) if call.excinfo else "not run")
         _attach(outcome, "conformance", attempt_to_json(result))
     elif isinstance(item, ProofItem) and item.proof is not None and call.when == "call":

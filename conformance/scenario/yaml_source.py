@@ -72,7 +72,7 @@ def read_yaml(text: str, file: str) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place()
-        raise _error(file, place, f"not valid YAML: {error.problem or error.context}") from None
+        raise _error(file, place, f"not valid YAML: {error.problem or error.context}{_hint(error.problem or '')}") from None
     except (YAMLError, ValueError) as error:
         raise _error(file, Place(), f"not valid YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
@@ -150,6 +150,13 @@ def _scalar(node: ScalarNode) -> Any:
     if _HEX.fullmatch(text):
         return int(text, 0) if len(text) < 20 else text
     return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _hint(problem: str) -> str:
+    """Return what to do about the two mistakes that the parser names in its own terms only."""
+    if "<block end>" in problem:
+        return "; indent this line like those beside it"
+    return "; indent with spaces, not with tabs" if r"'\t'" in problem else ""
 
 
 def _error(file: str, place: Place, sentence: str) -> ScenarioError:

@@ -128,3 +128,25 @@ def test_a_first_list_written_from_a_run_makes_that_run_green(here: Path) -> Non
     assert invoke(judge, str(run))[0] == 0
     code, listed = invoke(known)
     assert "quiet fails in greeting/idle on mock: seen in run, not yet explained" in listed
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["judge", "nowhere"], "nowhere holds no results.json; name a run folder, such as runs/latest"),
+        (["known", "--from", "nowhere"], "nowhere holds no results.json; name a run folder, such as runs/latest"),
+        (["known", "--from", "killed"], "killed has no results.json: the run was killed before an attempt was judged"),
+        (["known", "--file", "nowhere.yaml"], "there is no nowhere.yaml; correct --file"),
+    ],
+)
+def test_a_path_that_is_not_there_is_told_with_what_to_name_instead(
+    words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed/manifest.json").write_text("{}")
+    app = typer.Typer()
+    app.command("judge")(judge.command)
+    app.command("known")(known.command)
+    found = CliRunner().invoke(app, words)
+    assert (found.exit_code, found.output) == (2, f"conformance {words[0]}: {sentence}\n")

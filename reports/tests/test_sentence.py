@@ -206,10 +206,11 @@ def test_a_proxy_that_never_listened_is_told_in_its_last_words_and_sent_to_its_l
     run = Run()
     made, recording = runs.seeds_attempt("greeting/idle", None, 1, fails=False)
     end = {"blame": Blame.PROXY, "t": 700_000}
+    closed = check("VA-CLOSE", Verdict.FAIL, kind=CheckKind.RULE, blame=Blame.PROXY, t=650_000, message="close 1006")
     missing = check("greeted", Verdict.FAIL, message="expected exactly 1 ConversationText; none came", **end)
     words = "the proxy exited with code 127 before it listened\n  | /bin/sh: 1: nodde: not found"
     death = check("subject", Verdict.FAIL, message=words, cause="died", **end)
-    run.add(replace(made, checks=(missing, death), verdict=Verdict.FAIL), recording)
+    run.add(replace(made, checks=(closed, missing, death), verdict=Verdict.FAIL), recording)
     sentence = said(run, tmp_path)
     assert dict(sentence.facts)["What breaks"] == (
         "subject: the proxy exited with code 127 before it listened | /bin/sh: 1: nodde: not found"

@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from socket import socket
 
 import pytest
 
@@ -119,6 +120,19 @@ def test_junitxml_tells_failures_from_errors(repository: Repository) -> None:
     assert (suite.get("failures"), suite.get("errors")) == ("1", "0")
 
 
+def test_an_attempt_that_cannot_be_carried_out_is_one_sentence_and_no_traceback(repository: Repository) -> None:
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
+        nobody = f"ws://127.0.0.1:{taken.getsockname()[1]}/"
+        with socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        found = repository.run("scenarios", "-q", "-k", "turn and one", "--proxy", nobody, "--mock-port", port)
+    found.assert_outcomes(errors=1, deselected=2)
+    found.stdout.fnmatch_lines([f"{nobody} refuses connections: start the server, or check the port"])
+    found.stdout.no_fnmatch_line("*raise HarnessError*")
+
+
 def test_lf_runs_only_what_failed(repository: Repository) -> None:
     repository.pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     repository.run("scenarios", "-q", "--fault", "idle-error")
@@ -204,3 +218,15 @@ def test_a_token_budget_stops_the_run_and_says_so(repository: Repository) -> Non
     assert len(repository.results["attempts"]) == 1
     assert "tokens were used" in repository.results["run"]["budget"]
     found.stdout.fnmatch_lines(["*--budget-tokens 1: * tokens were used*"])
+
+
+def test_pytest_timeout_bounds_an_attempt_by_its_own_scenarios_length(repository: Repository) -> None:
+    repository.scenario(IDLE.replace("idle/wait", "idle/longer").replace("6s", "100s"))
+    bounds = {}
+    for clock in ("virtual", "real"):
+        items, _ = repository.pytester.inline_genitems("scenarios", "--clock", clock)
+        bounds[clock] = {
+            item.name: next(item.iter_markers("timeout")).args[0] for item in items if "mutants" not in item.name
+        }
+    assert bounds["virtual"]["idle/wait"] == bounds["virtual"]["idle/longer"] < 120
+    assert bounds["real"]["idle/longer"] - bounds["real"]["idle/wait"] >= 94

@@ -18,6 +18,8 @@ from conformance.scenario.yaml_source import MAX_SIZE, read_yaml
         ("a: &a [*a]\n", "nested too deeply"),
         ("a: 1\n---\nb: 2\n", "not valid YAML"),
         ("a: [1\nb: 2\n", "not valid YAML"),
+        ("a:\n   - 1\n  - 2\n", "; indent this line like those beside it"),
+        ("a:\n\t- 1\n", "; indent with spaces, not with tabs"),
         ("a: \x00\n", "not valid YAML"),
         ("a: *nobody\n", "not valid YAML"),
     ],
