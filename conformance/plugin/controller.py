@@ -11,7 +11,8 @@ import pytest
 
 from conformance.doors import load_reports
 from conformance.plugin.run import Run
-from conformance.results import attempt_from_json
+from conformance.results import AttemptResult, attempt_from_json
+from conformance.verdicts import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,6 +78,8 @@ class Controller:
         reports.write(self._folder.path, results, compare=self._run.compare_with())
         if exitstatus == pytest.ExitCode.OK and self._problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif exitstatus == pytest.ExitCode.OK and _shows_nothing(self._folder.attempts):
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
@@ -93,3 +96,8 @@ class Controller:
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         stream = reporter._tw._file if reporter is not None else None  # noqa: SLF001  # pytest offers no public way
         return Console(file=stream, highlight=False, soft_wrap=False)
+
+
+def _shows_nothing(attempts: Sequence[AttemptResult]) -> bool:
+    """Tell whether the target supports nothing of what was run, which must not look like success to a build."""
+    return bool(attempts) and all(attempt.verdict is Verdict.UNSUPPORTED for attempt in attempts)

@@ -133,6 +133,14 @@ def test_an_attempt_that_cannot_be_carried_out_is_one_sentence_and_no_traceback(
     found.stdout.no_fnmatch_line("*raise HarnessError*")
 
 
+def test_a_run_of_which_the_target_supports_nothing_is_no_success(repository: Repository) -> None:
+    target = '[tool.conformance.targets.gate]\nurl = "ws://127.0.0.1:9/"\nmock_port = 10\nspeaks = ["realtime"]\n'
+    (repository.path / "pyproject.toml").write_text(target)
+    found = repository.run("scenarios", "-q", "-k", "turn and not mutants", "--target", "gate")
+    found.assert_outcomes(skipped=2)
+    assert found.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
 def test_lf_runs_only_what_failed(repository: Repository) -> None:
     repository.pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     repository.run("scenarios", "-q", "--fault", "idle-error")
