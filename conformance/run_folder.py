@@ -90,9 +90,9 @@ class RunFolder:
         return found
 
 
-def digests(scenarios: Iterable[Path]) -> dict[str, str]:
-    """Return the SHA-256 of each scenario file by its path as given."""
-    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(set(scenarios))}
+def digests(scenarios: Iterable[Path], root: Path) -> dict[str, str]:
+    """Return the SHA-256 of each scenario file by its path as given; ``root`` is where relative ones begin."""
+    return {path.as_posix(): hashlib.sha256((root / path).read_bytes()).hexdigest() for path in sorted(set(scenarios))}
 
 
 def describe(argv: Sequence[str], seed: int) -> dict[str, Any]:

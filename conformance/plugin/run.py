@@ -145,7 +145,7 @@ class Run:
     def note_scenarios(self, scenarios: Sequence[Path]) -> None:
         """Add the digests of the scenarios to the manifest."""
         relative = [path.relative_to(self.root) if path.is_relative_to(self.root) else path for path in scenarios]
-        self._note("scenarios", digests(relative))
+        self._note("scenarios", digests(relative, self.root))
 
     def note_proof(self, proof: Mapping[str, Any]) -> None:
         """Take what a scenario's mutants showed."""

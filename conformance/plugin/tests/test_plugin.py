@@ -120,6 +120,12 @@ def test_junitxml_tells_failures_from_errors(repository: Repository) -> None:
     assert (suite.get("failures"), suite.get("errors")) == ("1", "0")
 
 
+def test_scenarios_run_from_another_directory_too(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository.pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    monkeypatch.chdir(repository.pytester.mkdir("elsewhere"))
+    repository.run(str(repository.path / "scenarios"), "-q", "-k", "turn and one").assert_outcomes(passed=1, deselected=4)
+
+
 def test_an_attempt_that_cannot_be_carried_out_is_one_sentence_and_no_traceback(repository: Repository) -> None:
     with socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
