@@ -23,6 +23,7 @@ from conformance.wire.script import Script
 __all__ = ["Scenario", "ScenarioError", "is_scenario", "library", "load", "load_all", "load_script"]
 
 _KEY: Final = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?scenario[\"']?[ \t]*:", re.MULTILINE)
+_OTHER_KEYS: Final = (re.compile(rb"^flow[ \t]*:", re.MULTILINE), re.compile(rb"^client[ \t]*:", re.MULTILINE))
 _ROOT: Final = "scenarios"
 
 
@@ -34,9 +35,13 @@ def library() -> Path:
 
 
 def is_scenario(path: Path) -> bool:
-    """Tell whether a file has a top-level ``scenario:`` key, without reading all of it as YAML."""
+    """Tell whether a file has a top-level ``scenario:`` key, without reading all of it as YAML.
+
+    One that has ``flow:`` and ``client:`` is meant as one, too: passed over in silence, a misspelt key would hide it.
+    """
     with path.open("rb") as file:
-        return _KEY.search(file.read(MAX_SIZE)) is not None
+        text = file.read(MAX_SIZE)
+    return _KEY.search(text) is not None or all(key.search(text) for key in _OTHER_KEYS)
 
 
 def load(path: Path, root: Path | None = None) -> Scenario:

@@ -192,6 +192,7 @@ def test_a_script_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
 
 def test_a_file_is_a_scenario_when_it_says_so(tmp_path: Path) -> None:
     assert is_scenario(written(tmp_path, BARE))
+    assert is_scenario(written(tmp_path, "scenaro: x\nflow: text\nclient:\n  - connect:\n", "misspelt"))
     assert not is_scenario(written(tmp_path, "known:\n  - scenario: x\n", "known"))
 
 
