@@ -42,9 +42,7 @@ def read_run(path: Path) -> Run:
         reason = (
             printable(str(error)).removeprefix(printable(f"{path / 'results.json'}: ")).removeprefix("not a results.json: ")
         )
-        problems.append(
-            f"results.json cannot be read ({reason}); judge the recordings again with: conformance judge {path}"
-        )
+        problems.append(f"results.json cannot be read ({reason}); repeat the run, its recordings remain below recordings/.")
     return Run(path, Results(manifest), tuple(problems))
 
 
