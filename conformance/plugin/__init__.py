@@ -97,6 +97,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     items = [item for item in session.items if isinstance(item, AttemptItem)]
     runs_nothing = config.option.collectonly or config.stash[_RUN].options.dry_run
     broken = session.testsfailed and not config.option.continue_on_collection_errors
+    broken = broken or not config.stash[_RUN].is_planned  # pytest finishes a collection that a usage error ended, too
     if items and not runs_nothing and not broken and not hasattr(config, "workerinput"):
         _open(config).announce(len(items), [item.path for item in items])
 

@@ -60,6 +60,7 @@ class Run:
         self.cancelled: list[str] = []
         self._ahead: LookAhead[Key, Recording] | None = None
         self._externals: ExternalSubjects | None = None
+        self.is_planned = False
         self._order: list[Key] = []
         self._manifest: dict[str, Any] = {}
         self._proofs: list[Mapping[str, Any]] = []
@@ -170,7 +171,8 @@ class Run:
         return None if self.options.compare is None else load(self.options.compare / "results.json")
 
     def plan_order(self, items: Sequence[AttemptItem]) -> None:
-        """Remember the order in which attempts will be asked for."""
+        """Remember the order in which attempts will be asked for: the selection is made."""
+        self.is_planned = True
         self._order = [_key(item) for item in items if item.target.refuses(item.cell) is None]
 
     def attempt(self, item: AttemptItem, *, rerun: int) -> AttemptResult:

@@ -63,6 +63,7 @@ def test_an_unknown_flow_is_a_usage_error_that_suggests_one(repository: Reposito
     found = repository.run("scenarios", "--flow", "idel")
     assert found.ret == pytest.ExitCode.USAGE_ERROR
     found.stderr.fnmatch_lines(["*--flow idel: no scenario has this flow; did you mean 'idle'?*"])
+    assert not (repository.path / "runs").exists()
 
 
 def test_selecting_nothing_is_an_error(repository: Repository) -> None:
