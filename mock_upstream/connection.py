@@ -112,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._parts_are_text = True
         self._ended = False
+        self._reading = False
         self._silent = False
         self._timer: asyncio.TimerHandle | None = None
         self._pings = 0
@@ -172,7 +173,11 @@ class Connection(asyncio.Protocol):
             writes.append(text)
 
     def flush(self) -> None:
-        """Write what is queued, in one write."""
+        """Write what is queued, in one write; during a read that is put off to its end."""
+        if not self._reading:
+            self._write_queued()
+
+    def _write_queued(self) -> None:
         queued = self._framing.data_to_send()
         if not queued or self._transport.is_closing():
             return
@@ -194,6 +199,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Reset the connection: TCP sends RST, a Unix socket just ends."""
+        self._write_queued()
         self._ended = True
         self._stop_timer()
         end: socket.socket | None = self._transport.get_extra_info("socket")
@@ -211,6 +217,7 @@ class Connection(asyncio.Protocol):
 
     def go_silent(self) -> None:
         """Read and write no more, but keep the connection."""
+        self._write_queued()
         self._ended = self._silent = True
         self._stop_timer()
         self._transport.pause_reading()
@@ -237,12 +244,14 @@ class Connection(asyncio.Protocol):
                 return
         else:
             self._framing.receive_data(data)
+        self._reading = True
         for event in self._framing.events_received():
             if isinstance(event, Frame):
                 self._take(event)
             elif isinstance(event, Request):
                 self._upgrade = event
                 self._on_request(self, HttpRequest.of_upgrade(event))
+        self._reading = False
         if self._framing.close_expected() and not self._ended:
             self._end_by_peer()
         self.flush()

@@ -39,7 +39,7 @@ class State:
         self.agenda = Agenda()
         self.rules = Rules(setup.script.rules, setup.seed, setup.conn)
         self.outbox = Outbox(self.agenda, self.rules)
-        self.set_knobs()
+        self._choose_dialect()
         self.config: Mapping[str, Any] = initial(self.profile, "", 0)
         self.conversation = Conversation("")
         self.buffer = AudioBuffer(input_format(self.config))
@@ -94,6 +94,9 @@ class State:
     def set_knobs(self, **knobs: Any) -> None:
         """Turn some knobs."""
         self.knobs = replace(self.knobs, **knobs)
+        self._choose_dialect()
+
+    def _choose_dialect(self) -> None:
         if self.beta:
             self.outbox.translate = self._to_beta
         else:

@@ -148,7 +148,7 @@ class Recorder:
     def leg(self, leg: Leg) -> Sink:
         """Return the sink of a leg."""
         record = partial(self._record, leg)
-        return UnreadSink(leg, self.listeners, record, self._write_unread) if self._only_writes else record
+        return UnreadSink(self.listeners, record, partial(self._write_unread, leg)) if self._only_writes else record
 
     def finish(self, footer: Footer) -> Recording:
         """Write the footer and return the recording."""
@@ -189,17 +189,14 @@ class Recorder:
         for listener in self.listeners:
             listener(frame)
 
-    def _write_unread(self, lines: Sequence[tuple[str, bytes, bytes]]) -> None:
+    def _write_unread(self, leg: Leg, conn: int, lines: Sequence[tuple[bytes, bytes]], tail: bytes) -> None:
         """Write the lines of events of this instant around their own bytes; see `conformance.wire.unread`."""
-        time = repr(self._now() / SECOND)
-        written = bytearray()
-        for middle, body, tail in lines:
-            written += f'{{"seq":{self._count},"t":{time}{middle}'.encode()
-            written += body
-            written += tail
-            self._count += 1
+        place = f',"t":{self._now() / SECOND!r},"leg":"{leg.value}","conn":{conn}'.encode()
+        numbered = enumerate(lines, self._count)
+        written = b"".join([b'{"seq":%d%b%b%b%b' % (seq, place, middle, body, tail) for seq, (middle, body) in numbered])
+        self._count += len(lines)
         if self._stream is not None:
-            self._stream.write(self._scrub(scrub(bytes(written))))
+            self._stream.write(self._scrub(scrub(written)))
 
     def _read(
         self, leg: Leg, conn: int, direction: Direction, kind: Kind, body: str | bytes | Mapping[str, Any]

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from conformance.wire.folding import AUDIO_FIELDS
-from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.frames import Direction, Frame, Kind
 
 READ: Final = frozenset({*AUDIO_FIELDS, "Settings", "session.created", "session.updated"})
 """Events that a recorder reads: audio is folded, declared formats are noted."""
@@ -15,10 +15,11 @@ READ: Final = frozenset({*AUDIO_FIELDS, "Settings", "session.created", "session.
 _TYPE_FIRST: Final = b'{"type":"'
 _TAIL: Final = b"}\n"
 _PLAIN: Final = re.compile(r"[a-z_.]+")
-_Key = tuple[bytes, str, int, bool]
-_MIDDLES: Final[dict[_Key, str | None]] = {}
-"""What a line says between the time and the event, by how the event begins and where it goes; None when it must be read."""
-_MOST_MIDDLES: Final = 10_000
+_Middles = dict[bytes, bytes | None]
+"""What a line says between the connection and the event, by how the event begins; None when it must be read."""
+_MIDDLES_UP: Final[_Middles] = {}
+_MIDDLES_DOWN: Final[_Middles] = {}
+_MOST_MIDDLES: Final = 5_000
 
 
 class UnreadSink:
@@ -31,12 +32,10 @@ class UnreadSink:
 
     def __init__(
         self,
-        leg: Leg,
         listeners: list[Callable[[Frame], None]],
         record: Callable[..., None],
-        write: Callable[[Sequence[tuple[str, bytes, bytes]]], None],
+        write: Callable[[int, Sequence[tuple[bytes, bytes]], bytes], None],
     ) -> None:
-        self._leg = leg.value
         self._listeners = listeners
         self._record = record
         self._write = write
@@ -51,33 +50,36 @@ class UnreadSink:
     ) -> None:
         """Record one frame."""
         if type(body) is bytes and kind is Kind.TEXT and not self._listeners:
-            middle = self._middle(body, conn, direction)
+            (middle,) = _middles((body,), direction)
             if middle is not None:
                 tail = _TAIL if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
-                self._write(((middle, body, tail),))
+                self._write(conn, ((middle, body),), tail)
                 return
         self._record(conn, direction, kind, body, scripted)
 
     def many(self, conn: int, direction: Direction, bodies: Sequence[bytes]) -> None:
         """Record events of the same instant that no script had a hand in."""
-        middles = [self._middle(body, conn, direction) for body in bodies]
-        if None in middles or self._listeners:
+        middles = _middles(bodies, direction)
+        unread = [(middle, body) for middle, body in zip(middles, bodies, strict=True) if middle is not None]
+        if len(unread) < len(bodies) or self._listeners:
             for body in bodies:
                 self(conn, direction, Kind.TEXT, body)
         else:
-            self._write([(middle or "", body, _TAIL) for middle, body in zip(middles, bodies, strict=True)])
+            self._write(conn, unread, _TAIL)
 
-    def _middle(self, body: bytes, conn: int, direction: Direction) -> str | None:
-        key = (body[: body.find(b'"', len(_TYPE_FIRST))], self._leg, conn, direction is Direction.UP)
-        return _MIDDLES[key] if key in _MIDDLES else self._learn(key, direction)
 
-    def _learn(self, key: _Key, direction: Direction) -> str | None:
-        start, leg, conn, _ = key
-        type_ = start[len(_TYPE_FIRST) :].decode("ascii", "replace")
-        middle = None
-        if start.startswith(_TYPE_FIRST) and type_ not in READ and _PLAIN.fullmatch(type_):
-            words = (leg, conn, direction.value, Kind.TEXT.value, type_)
-            middle = ',"leg":"{}","conn":{},"dir":"{}","kind":"{}","type":"{}","data":'.format(*words)
-        if len(_MIDDLES) < _MOST_MIDDLES:
-            _MIDDLES[key] = middle
-        return middle
+def _middles(bodies: Sequence[bytes], direction: Direction) -> list[bytes | None]:
+    known = _MIDDLES_UP if direction is Direction.UP else _MIDDLES_DOWN
+    starts = [body[: body.find(b'"', len(_TYPE_FIRST))] for body in bodies]
+    return [known[start] if start in known else _learn(known, start, direction) for start in starts]
+
+
+def _learn(known: _Middles, start: bytes, direction: Direction) -> bytes | None:
+    type_ = start[len(_TYPE_FIRST) :].decode("ascii", "replace")
+    middle = None
+    if start.startswith(_TYPE_FIRST) and type_ not in READ and _PLAIN.fullmatch(type_):
+        words = (direction.value, Kind.TEXT.value, type_)
+        middle = ',"dir":"{}","kind":"{}","type":"{}","data":'.format(*words).encode()
+    if len(known) < _MOST_MIDDLES:
+        known[start] = middle
+    return middle

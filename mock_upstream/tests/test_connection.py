@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mock_upstream.actions import Abort, Action, HalfOpen
 from mock_upstream.connection import MAX_FRAME
 from mock_upstream.server import MockUpstream
 from mock_upstream.tests.puppet import Puppet, say
@@ -24,11 +25,13 @@ class Memory(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.writes = 0
         self.closing = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.closing
         self.written += bytes(data)
+        self.writes += 1
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
     def can_write_eof(self) -> bool:
@@ -108,6 +111,25 @@ def test_a_frame_beyond_the_limit_closes_1009() -> None:
     written, puppet = asyncio.run(feed(UPGRADE, struct.pack("!BBQ", 0x82, 0xFF, MAX_FRAME + 1) + bytes(4)))
     assert struct.pack("!H", 1009) in written
     assert puppet.received == []
+
+
+@pytest.mark.parametrize("last", [(), (Abort(),), (HalfOpen(),)], ids=["open", "reset", "half-open"])
+def test_the_answers_to_frames_of_one_read_leave_in_one_write(last: tuple[Action, ...]) -> None:
+    async def writes() -> tuple[int, bytes]:
+        answers = iter([[say("first")], [say("second"), *last]])
+        puppet = Puppet(lambda frame: next(answers), hello=[say("session.created")])
+        connection, transport = MockUpstream(new_session=puppet)._connect(), Memory()
+        connection.connection_made(transport)
+        connection.data_received(UPGRADE)
+        before = transport.writes
+        connection.data_received(masked(0x81, b"{}") * 2)
+        count = transport.writes - before
+        connection.connection_lost(None)
+        return count, transport.written
+
+    count, written = asyncio.run(writes())
+    assert count == 1
+    assert 0 < written.find(b'"first"') < written.find(b'"second"')
 
 
 def test_the_upgrade_and_the_first_event_leave_in_one_write() -> None:

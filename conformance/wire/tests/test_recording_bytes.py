@@ -42,6 +42,22 @@ def test_bytes_are_recorded_like_the_event(tmp_path: Path) -> None:
     assert b"sk-" not in (tmp_path / "unread").read_bytes()
 
 
+def test_events_recorded_unread_are_written_byte_for_byte_as_if_they_had_been_read() -> None:
+    written = []
+    for keep_frames in (True, False):
+        stream = BytesIO()
+        recorder = Recorder(Header(), lambda: 1_250_000, stream=stream, keep_frames=keep_frames)
+        for leg in Leg:
+            for conn in (0, 7):
+                for direction in Direction:
+                    for body in map(orjson.dumps, EVENTS):
+                        recorder.leg(leg)(conn, direction, Kind.TEXT, body)
+                        recorder.leg(leg)(conn, direction, Kind.TEXT, body, "rule")
+        written.append(stream.getvalue())
+    assert written[0] == written[1]
+    assert written[0].count(b"\n") == 1 + 2 * 2 * 2 * 2 * len(EVENTS)
+
+
 @pytest.mark.parametrize("keep_frames", [True, False])
 def test_listeners_get_events_whatever_they_came_as(keep_frames: bool) -> None:
     heard: list[str] = []
