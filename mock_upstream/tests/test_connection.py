@@ -116,8 +116,8 @@ def test_a_frame_beyond_the_limit_closes_1009() -> None:
 @pytest.mark.parametrize("last", [(), (Abort(),), (HalfOpen(),)], ids=["open", "reset", "half-open"])
 def test_the_answers_to_frames_of_one_read_leave_in_one_write(last: tuple[Action, ...]) -> None:
     async def writes() -> tuple[int, bytes]:
-        answers = iter([[say("first")], [say("second"), *last]])
-        puppet = Puppet(lambda frame: next(answers), hello=[say("session.created")])
+        answers: list[list[Action]] = [[say("first")], [say("second"), *last]]
+        puppet = Puppet(lambda frame: answers.pop(0), hello=[say("session.created")])
         connection, transport = MockUpstream(new_session=puppet)._connect(), Memory()
         connection.connection_made(transport)
         connection.data_received(UPGRADE)
