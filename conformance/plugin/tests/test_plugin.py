@@ -7,7 +7,7 @@ from socket import socket
 
 import pytest
 
-from conformance.plugin.tests.conftest import IDLE, Repository
+from conformance.plugin.tests.conftest import IDLE, TEXT_TURN, Repository
 
 
 def test_a_node_id_names_the_path_the_scenario_and_the_matrix_values(repository: Repository) -> None:
@@ -228,7 +228,8 @@ def test_recordings_keep_audio_only_when_asked(repository: Repository) -> None:
 
 
 def test_a_token_budget_stops_the_run_and_says_so(repository: Repository) -> None:
-    found = repository.run("scenarios", "-q", "--flow", "text", "--count", "10", "--clock", "real", "--budget-tokens", "1")
+    repository.scenario(TEXT_TURN.replace("close: {code: 1000, late: 0s}", "close: 1000"))  # usage comes with response.done
+    found = repository.run("scenarios", "-q", "--flow", "text", "--count", "10", "--budget-tokens", "1")
     assert found.ret == pytest.ExitCode.INTERRUPTED
     assert len(repository.results["attempts"]) == 1
     assert "tokens were used" in repository.results["run"]["budget"]

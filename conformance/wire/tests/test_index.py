@@ -1,6 +1,7 @@
 from conformance.rules.timeline import parse_timeline
 from conformance.wire.frames import Kind, Leg
 from conformance.wire.index import Index
+from conformance.wire.patterns import Pattern
 
 RECORDING = parse_timeline("""
     0.000 client   up   open {"path": "/"}
@@ -17,7 +18,7 @@ RECORDING = parse_timeline("""
 """)
 
 
-def seen(leg: Leg, pattern: object) -> list[int]:
+def seen(leg: Leg, pattern: Pattern) -> list[int]:
     return [frame.t // 1000 for frame in Index(RECORDING).matching(leg, pattern)]
 
 
