@@ -228,7 +228,8 @@ def test_recordings_keep_audio_only_when_asked(repository: Repository) -> None:
 
 
 def test_a_token_budget_stops_the_run_and_says_so(repository: Repository) -> None:
-    repository.scenario(TEXT_TURN.replace("close: {code: 1000, late: 0s}", "close: 1000"))  # usage comes with response.done
+    done = "  - wait: AgentAudioDone\n    within: 5s\n  - close"  # usage comes with response.done
+    repository.scenario(TEXT_TURN.replace("  - close", done))
     found = repository.run("scenarios", "-q", "--flow", "text", "--count", "10", "--budget-tokens", "1")
     assert found.ret == pytest.ExitCode.INTERRUPTED
     assert len(repository.results["attempts"]) == 1
