@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
-from websockets.frames import Opcode
 from websockets.http11 import Request, Response
 
 from conformance.client import Hands, NoSuchStep, python_step
@@ -19,9 +18,17 @@ from conformance.wire.durations import MILLISECOND, SECOND
 from conformance.wire.frames import Direction, Kind, Leg
 
 SETTINGS = Send(message={"type": "Settings"}, id="settings")
+
+
 APPLIED = Wait(leg=Leg.CLIENT, pattern="SettingsApplied", within=5 * SECOND, id="applied")
+
+
 HELLO = Send(message={"type": "InjectUserMessage", "content": "hello"}, id="hello")
+
+
 ANSWERED = Wait(leg=Leg.CLIENT, pattern={"type": "ConversationText"}, within=5 * SECOND, id="answered")
+
+
 CLOSE = Close(id="bye", late=0)
 
 
@@ -377,25 +384,3 @@ def test_json_written_by_the_client_is_what_the_recording_says() -> None:
 
     recording = play(Connect(), HELLO, CLOSE, handler=keeper)
     assert received == [frame.data for frame in recording.frames if frame.kind is Kind.TEXT]
-
-
-def test_a_ping_reaches_the_peer_and_is_no_frame_of_the_recording() -> None:
-    pings = []
-
-    async def hear_pings(connection: ServerConnection) -> None:
-        acknowledge = connection.protocol.recv_frame
-
-        def heard(frame: Any) -> None:
-            if frame.opcode is Opcode.PING:
-                pings.append(frame.data)
-            acknowledge(frame)
-
-        connection.protocol.recv_frame = heard  # type: ignore[method-assign]
-        await connection.wait_closed()
-
-    recording = play(
-        Connect(), Run(name="ping", id="alive"), Hold(duration=SECOND), CLOSE, Run(name="ping"), handler=hear_pings
-    )
-    assert len(pings) == 1
-    assert types(recording) == []
-    assert instants(recording)["alive"] == 0
