@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from typing import Any, Final, NoReturn
@@ -102,15 +103,14 @@ class Desk:
         return Visit(now, epoch, recorder.leg(Leg.UPSTREAM), done)
 
 
+@dataclass(frozen=True, slots=True)
 class Visit:
     """One connection at the desk: its clock, the unix second of its time 0, its sink, and what to call at its end."""
 
-    def __init__(self, now: Callable[[], Micros], epoch: int, sink: Sink | None, done: Callable[[], None] | None) -> None:
-        """Take the parts."""
-        self.now = now
-        self.epoch = epoch
-        self.sink = sink
-        self.done = done
+    now: Callable[[], Micros]
+    epoch: int
+    sink: Sink | None
+    done: Callable[[], None] | None
 
 
 def _line(number: int, frame: Frame) -> str:

@@ -73,8 +73,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name in run.options.flows:
             if flows and name not in flows:
                 raise pytest.UsageError(suggest_flow(name, sorted(flows)))
-        keep = [item for item in items if isinstance(item, ScenarioItem) and item.cell.flow in run.options.flows]
-        config.hook.pytest_deselected(items=[item for item in items if item not in keep])
+        keep: list[pytest.Item] = []
+        drop: list[pytest.Item] = []
+        for item in items:
+            selected = isinstance(item, ScenarioItem) and item.cell.flow in run.options.flows
+            (keep if selected else drop).append(item)
+        config.hook.pytest_deselected(items=drop)
         items[:] = keep
     items.sort(key=lambda item: _place(item, run.options.seed))
     run.plan_order([item for item in items if isinstance(item, AttemptItem)])

@@ -75,7 +75,7 @@ class Controller:
         self._problems = self._run.finish(self._folder.attempts, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         reports = load_reports()
         results = self._folder.write()
-        reports.write(self._folder.path, results, compare=self._run.compare_with())
+        reports.write(self._folder.path, results, compare=self._run.baseline)
         if exitstatus == pytest.ExitCode.OK and self._problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif exitstatus == pytest.ExitCode.OK and _shows_nothing(self._folder.attempts):
@@ -84,9 +84,7 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
         terminalreporter.ensure_newline()
-        load_reports().summary(
-            self._folder.results(), self._terminal(), self._folder.path, compare=self._run.compare_with()
-        )
+        load_reports().summary(self._folder.results(), self._terminal(), self._folder.path, compare=self._run.baseline)
         for problem in self._problems:
             terminalreporter.write_line(problem, red=True)
 

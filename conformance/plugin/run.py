@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,7 @@ class Run:
     def note_preflight(self, found: "Found | None") -> None:
         """Add to the manifest what the first connection showed."""
         if found is not None and self.options.api is not None:
-            self._note("real", {"url": self.options.api.shown, "model": self.options.api.model, "found": asdict(found)})
+            self._note(real={"url": self.options.api.shown, "model": self.options.api.model, "found": asdict(found)})
 
     def plan_line(self, cells: Sequence[Cell]) -> str:
         """Say what a run would take."""
@@ -146,7 +146,7 @@ class Run:
     def note_scenarios(self, scenarios: Sequence[Path]) -> None:
         """Add the digests of the scenarios to the manifest."""
         relative = [path.relative_to(self.root) if path.is_relative_to(self.root) else path for path in scenarios]
-        self._note("scenarios", digests(relative, self.root))
+        self._note(scenarios=digests(relative, self.root))
 
     def note_proof(self, proof: Mapping[str, Any]) -> None:
         """Take what a scenario's mutants showed."""
@@ -157,17 +157,20 @@ class Run:
         from conformance.known import exceeded
 
         problems = [f"{proof['scenario']}: {problem}" for proof in self._proofs for problem in proof["problems"]]
-        problems += exceeded(self._known(), attempts)
-        self._note("interrupted", interrupted)
-        self._note("cancelled", self.cancelled)
-        self._note("problems", problems)
-        self._note("tokens", self._tokens)
-        self._note("budget", self.spent_budget())
-        self._note("coverage", _coverage(attempts, self._proofs))
+        problems += exceeded(self._known, attempts)
+        self._note(
+            interrupted=interrupted,
+            cancelled=self.cancelled,
+            problems=problems,
+            tokens=self._tokens,
+            budget=self.spent_budget(),
+            coverage=_coverage(attempts, self._proofs),
+        )
         return problems
 
-    def compare_with(self) -> Results | None:
-        """Return the results of the run to compare with."""
+    @cached_property
+    def baseline(self) -> Results | None:
+        """The results of the run to compare with."""
         return None if self.options.compare is None else load(self.options.compare / "results.json")
 
     def plan_order(self, items: Sequence[AttemptItem]) -> None:
@@ -201,7 +204,7 @@ class Run:
             message=(recording.footer.message or "") if recording.footer is not None else "",
             observed=judgement.observed,
         )
-        return result if self.options.fault is not None else weigh(self._known(), result)
+        return result if self.options.fault is not None else weigh(self._known, result)
 
     def spent_budget(self) -> str | None:
         """Return why no more attempts may start; None while they may."""
@@ -296,15 +299,15 @@ class Run:
         suffix = f"@{key.target.name}" if len(self.options.targets) > 1 else ""
         return RunFolder(self._folder_path).recording_path(key.cell, key.attempt, rerun=key.rerun, suffix=suffix)
 
-    @cache  # noqa: B019 (a run lives as long as the process)
+    @cached_property
     def _known(self) -> "Known":
         from conformance.known import FILE_NAME
         from conformance.known import load as load_known
 
         return load_known(self.scenarios / FILE_NAME)
 
-    def _note(self, key: str, value: Any) -> None:
-        self._manifest[key] = value
+    def _note(self, **facts: Any) -> None:
+        self._manifest.update(facts)
         if self.folder is not None:
             self.folder.write_manifest(self._manifest)
 
