@@ -4,13 +4,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from conformance.plugin.tests.conftest import IDLE, REALTIME_PACE, TEXT_TURN, Repository
+from conformance.real.tests.conftest import KEY, StartMock, start_mock
+
+__all__ = ["start_mock"]
 
 FUNCTIONS = """
 import pytest
@@ -92,37 +93,20 @@ def test_x_cancels_what_was_started_ahead_and_names_it(empty_repository: Reposit
     assert time.monotonic() - started < 20
 
 
-@contextmanager
-def mock(*args: str) -> Iterator[str]:
-    """``conformance mock`` in a process of its own; yields its URL."""
-    command = [sys.executable, "-c", "from conformance.cli import main; main()", "mock", "--port", "0", *args]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield next(word for word in process.stdout.readline().split() if word.startswith("ws"))
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=10)
-
-
-def test_real_drives_whatever_server_the_environment_names(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    with mock() as url:
-        monkeypatch.setenv("OPENAI_REALTIME_URL", url)
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-at-all")
-        found = repository.run("scenarios", "-q", "--real", "--count", "2", "--flow", "text")
+def test_real_drives_whatever_server_the_environment_names(repository: Repository, start_mock: StartMock) -> None:
+    url = start_mock().url
+    found = repository.run("scenarios", "-q", "--real", "--count", "2", "--flow", "text")
     found.assert_outcomes(passed=4)
     assert found.outlines[0].startswith(f"REAL API {url} model gpt-realtime")
     assert {attempt["target"] for attempt in repository.results["attempts"]} == {"real"}
     everything = b"".join(path.read_bytes() for path in repository.latest.rglob("*") if path.is_file())
-    assert b"sk-not-a-real-key" not in everything
+    assert KEY.encode() not in everything
     assert b'"leg":"upstream"' in everything
 
 
-def test_real_and_mock_runs_the_real_one_first(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    with mock() as url:
-        monkeypatch.setenv("OPENAI_REALTIME_URL", url)
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-at-all")
-        repository.run("scenarios", "-q", "--real", "--mock", "--flow", "text").assert_outcomes(passed=4)
+def test_real_and_mock_runs_the_real_one_first(repository: Repository, start_mock: StartMock) -> None:
+    start_mock()
+    repository.run("scenarios", "-q", "--real", "--mock", "--flow", "text").assert_outcomes(passed=4)
     assert [attempt["target"] for attempt in repository.results["attempts"]] == ["real", "real", "mock", "mock"]
 
 
