@@ -19,10 +19,16 @@ _ERRORS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class HandshakeFault:
-    """Answer with this HTTP status instead of 101, or answer this much later."""
+    """Answer with this HTTP status instead of 101, or nothing at all and reset, or answer this much later."""
 
     status: int | None = None
+    resets: bool = False
     delay: Micros = 0
+
+    @property
+    def refuses(self) -> bool:
+        """True when there will be no connection."""
+        return self.resets or self.status is not None
 
 
 def handshake_fault(assignment: Assignment) -> tuple[HandshakeFault | None, str | None]:
@@ -49,6 +55,8 @@ def _is_for_handshakes(fault: Fault) -> bool:
 
 
 def _read(fault: Fault) -> HandshakeFault:
+    if fault.name == "refuse-tcp":
+        return HandshakeFault(resets=True)
     if fault.name.startswith("refuse-"):
         return HandshakeFault(status=int(fault.name.removeprefix("refuse-")))
     params = {**FAULTS[fault.name].params, **fault.params}

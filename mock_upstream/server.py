@@ -209,11 +209,14 @@ class MockUpstream:
         """Refuse, delay or accept the upgrade, as the script and the fault have it."""
         self._served += 1
         fault, scripted = handshake_fault(assignment)
-        if fault is not None and fault.status is not None:
+        if fault is not None and fault.refuses:
             if assignment.sink is not None:
                 opening = {**_opening(handshake, None), "status": fault.status}
                 assignment.sink(assignment.conn, Direction.UP, Kind.OPEN, opening, scripted)
-            connection.respond(refusal(fault.status))
+            if fault.status is None:
+                connection.abort()
+            else:
+                connection.respond(refusal(fault.status))
             if assignment.done is not None:
                 assignment.done()
         elif fault is not None and fault.delay > 0:

@@ -70,8 +70,8 @@ def frame_words(frame: Frame) -> str:
             reason = frame.data.get("reason")
             return f"close {frame.data.get('code')}" + (f" {_cut(str(reason))!r}" if reason else "")
         case Kind.OPEN:
-            status = frame.data.get("status")
-            return "open" if status is None else f"a handshake refused with {status}"
+            status = frame.data.get("status", 101)
+            return "open" if status == 101 else f"a handshake {'reset' if status is None else f'refused with {status}'}"
         case _:
             error = error_words(frame.data)
             return f"{frame.type or 'a text frame that is no JSON object'}{f' {error!r}' if error else ''}"

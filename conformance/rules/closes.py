@@ -82,5 +82,6 @@ def _aftermath(link: Link, end: Frame) -> tuple[bool, Frame | None]:
 
 def _how(end: Frame) -> str:
     if end.kind is Kind.OPEN:
-        return f"refused the handshake with {end.data.get('status')}"
+        status = end.data.get("status")
+        return "reset the handshake" if status is None else f"refused the handshake with {status}"
     return "aborted" if end.data.get("code") == 1006 else f"closed with {end.data.get('code')}"

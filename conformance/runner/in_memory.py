@@ -5,6 +5,7 @@ itself shows (pings, closing handshakes that take time).
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
@@ -70,15 +71,18 @@ async def _open_mock(client: Peer, attempt: Attempt, connect: Connect, failures:
 
     Raises:
         InvalidStatus: the script or the fault refuses the handshake.
+        ConnectionResetError: it refuses even the connection.
     """
     query = {"model": MODEL, **connect.query}
     headers = {name.lower(): value for name, value in with_headers(AUTHORIZATION, connect.headers).items()}
     assignment = attempt.assign()
     opening = {"path": PATH, "query": public_query(query), "subprotocol": None}
     fault, scripted = handshake_fault(assignment)
-    if fault is not None and fault.status is not None:
+    if fault is not None and fault.refuses:
         attempt.upstream_sink(assignment.conn, Direction.UP, Kind.OPEN, {**opening, "status": fault.status}, scripted)
         attempt.closed()
+        if fault.status is None:
+            raise ConnectionResetError(errno.ECONNRESET, "the upstream reset the connection")
         raise InvalidStatus(Response(fault.status, "", Headers()))
     if fault is not None:
         await asyncio.sleep(fault.delay / SECOND)

@@ -130,6 +130,7 @@ FAULTS: Final[Mapping[str, FaultSpec]] = {
         FaultSpec("abort", "connection", "Reset the connection (RST), no closing handshake.", {"after": "0ms"}),
         FaultSpec("half-open", "connection", "Stop reading and writing; the connection stays open.", {"after": "0ms"}),
         FaultSpec("no-pong", "connection", "Pings are not answered.", {"after": "0ms"}),
+        FaultSpec("refuse-tcp", "handshake", "Reset (RST) before the upgrade is answered: to a client, nobody is there."),
         FaultSpec("refuse-401", "handshake", "HTTP 401 instead of the upgrade."),
         FaultSpec("refuse-403", "handshake", "HTTP 403 instead of the upgrade."),
         FaultSpec("refuse-429", "handshake", "HTTP 429 instead of the upgrade."),

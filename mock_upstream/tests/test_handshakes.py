@@ -7,7 +7,7 @@ from contextlib import suppress
 import orjson
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
 from conformance.wire.durations import SECOND
@@ -33,6 +33,23 @@ def test_a_fault_refuses_the_handshake(status: int) -> None:
             async with connect(mock.url) as client:
                 await client.recv()
         assert recorder.frames[0].data["status"] == status
+        assert recorder.frames[0].scripted == "no"
+        assert [frame.conn for frame in recorder.frames] == [0, 1, 1, 1]
+
+    play(scene)
+
+
+def test_a_fault_resets_the_connection_before_the_handshake_is_answered() -> None:
+    async def scene() -> None:
+        recorder = tape()
+        script = Script(rules=(ScriptRule("no", at=0, fault=Fault("refuse-tcp"), conn=0),))
+        puppet = Puppet(hello=[say("session.created")])
+        async with MockUpstream(script=script, new_session=puppet, sink=recorder.leg(Leg.UPSTREAM)) as mock:
+            with pytest.raises((OSError, InvalidMessage)):
+                await connect(mock.url)
+            async with connect(mock.url) as client:
+                await client.recv()
+        assert recorder.frames[0].data["status"] is None
         assert recorder.frames[0].scripted == "no"
         assert [frame.conn for frame in recorder.frames] == [0, 1, 1, 1]
 

@@ -39,10 +39,11 @@ def seen(recording: Recording) -> Counter[tuple[object, ...]]:
         ((*READY, CLOSE, *READY, CLOSE), Speaks.VOICE_AGENT, None),
         ((*READY, Hold(duration=12 * SECOND)), Speaks.VOICE_AGENT, Fault("idle-error-close")),
         ((CONNECT, settings(), wait("Error")), Speaks.VOICE_AGENT, Fault("refuse-401")),
+        ((CONNECT, settings(), wait("Error")), Speaks.VOICE_AGENT, Fault("refuse-tcp")),
         ((*READY, CLOSE), Speaks.VOICE_AGENT, Fault("slow-accept")),
         ((*READY, Close(abort=True)), Speaks.VOICE_AGENT, None),
     ],
-    ids=["text", "firm-audio", "realtime", "beta", "no-key", "reconnect", "closed", "refused", "slow", "abort"],
+    ids=["text", "firm-audio", "realtime", "beta", "no-key", "reconnect", "closed", "refused", "reset", "slow", "abort"],
 )
 def test_the_same_frames_cross_both_legs_at_the_same_times(
     steps: tuple[Step, ...], speaks: Speaks, fault: Fault | None
