@@ -17,7 +17,9 @@ from conformance.targets.urls import check_websocket_url
 from conformance.wire.fault_text import read_fault
 from conformance.wire.script import Fault
 
+_CONCURRENCY: Final = 16
 _REAL_CONCURRENCY: Final = 4
+"""Each attempt costs money there, and the account has a rate limit."""
 _OWN: Final = "--count"
 
 
@@ -67,7 +69,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("--target", metavar="NAME", help="a target of [tool.conformance.targets] in pyproject.toml")
     add("--fault", metavar="NAME[,k=v]", help="run the selection under a named fault of the mock")
     add("--library", action="store_true", help="collect the scenarios that come with the package")
-    add("--concurrency", type=int, metavar="N", help="attempts in flight in real time (default 4)")
+    add("--concurrency", type=int, metavar="N", help="attempts in flight in real time (default 4 on the real API, else 16)")
     add("--clock", choices=("virtual", "real"), help="virtual where the subject is in process (default), or real")
     add("--seed", type=int, metavar="S", help="seed of the run: 0 on the virtual clock, else random and printed")
     add("--run-dir", metavar="D", help="write the run here instead of runs/<utc>-<name>")
@@ -220,7 +222,10 @@ def _concurrency(config: pytest.Config, targets: tuple[Target, ...], clock: str)
         raise pytest.UsageError("one external proxy cannot serve several workers; drop -n and use --concurrency")
     if workers and config.option.budget_tokens is not None:
         raise pytest.UsageError("--budget-tokens needs one process that counts; drop -n and use --concurrency")
-    return 1 if workers or clock == "virtual" else asked or _REAL_CONCURRENCY
+    if workers or clock == "virtual":
+        return 1
+    spends = any(target.upstream is Upstream.REAL for target in targets)
+    return asked or (_REAL_CONCURRENCY if spends else _CONCURRENCY)
 
 
 def _budget(tokens: int | None) -> int | None:

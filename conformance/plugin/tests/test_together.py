@@ -74,7 +74,7 @@ def test_concurrency_and_workers_exclude_each_other(repository: Repository) -> N
 def test_attempts_that_wait_in_real_time_wait_at_once(empty_repository: Repository) -> None:
     empty_repository.scenario(REALTIME_PACE)
     started = time.monotonic()
-    found = empty_repository.run("scenarios", "-q", "--clock", "real", "--count", "8", "--concurrency", "8")
+    found = empty_repository.run("scenarios", "-q", "--clock", "real", "--count", "8")
     found.assert_outcomes(passed=8)
     assert time.monotonic() - started < 8 * 2
     assert all(attempt["duration_s"] >= 2 for attempt in empty_repository.results["attempts"])
