@@ -56,7 +56,7 @@ class RunFolder:
         else:
             path.mkdir(parents=True, exist_ok=True)
             if (path / "manifest.json").exists():
-                raise FileExistsError(f"{path} holds another run already; name an empty folder")
+                raise FileExistsError(f"{path} holds another run already")
         (path / "recordings").mkdir(exist_ok=True)
         return cls(path)
 
