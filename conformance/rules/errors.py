@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conformance.rules.exchange import ACTIVE_RESPONSE
+from conformance.rules.culprit import ACTIVE_RESPONSE
 from conformance.rules.hostile import is_client_mistake
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.reading import mapping

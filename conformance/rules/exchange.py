@@ -5,10 +5,11 @@ an error names its request by ``event_id``, else by its code or parameter, else 
 open `response.create` explains were started by the server. The pass never raises: hostile frames hold values of any type.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
+from conformance.rules.culprit import culprit
 from conformance.rules.reading import (
     UNNAMED,
     audio_bytes,
@@ -26,8 +27,13 @@ from conformance.wire.frames import Direction, Frame, Kind
 
 DEFAULT_DETECTION: Final[Mapping[str, Any]] = {"type": "server_vad"}
 """What holds while nobody names `turn_detection`: server VAD that creates responses (ground truth §1.5)."""
-ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
-COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
+_ONCE: Final = ("session.updated", "error", "input_audio_buffer.committed")
+_GRANTS: Final[Mapping[str, str]] = {
+    "conversation.item.truncated": "conversation.item.truncate",
+    "conversation.item.deleted": "conversation.item.delete",
+    "conversation.item.retrieved": "conversation.item.retrieve",
+}
+"""Answers to requests of which nothing else is asked."""
 
 
 class Exchange:
@@ -46,6 +52,7 @@ class Exchange:
         self._requests: list[Request] = []
         self._own = 0
         self._timeouts: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
         self.settings = settings
         self.injects = injects
         for frame in events:
@@ -88,6 +95,8 @@ class Exchange:
     # Down
 
     def _received(self, frame: Frame) -> None:
+        if self._is_told_again(frame):
+            return
         match ga_name(frame.type):
             case "session.updated":
                 self._updated(frame)
@@ -105,14 +114,30 @@ class Exchange:
                 self._confirm(frame)
             case name if name.startswith("response."):
                 self._note(frame)
+            case name if name in _GRANTS:
+                self._grant(_GRANTS[name], frame)
             case _:
                 pass
 
+    def _is_told_again(self, frame: Frame) -> bool:
+        """True for an answer that came before: told twice, it still answers one request."""
+        id_ = frame.data.get("event_id")
+        if frame.type not in _ONCE or not isinstance(id_, str):
+            return False
+        again = (frame.type, id_) in self._told
+        self._told.add((frame.type, id_))
+        return again
+
+    def _grant(self, asked: str, frame: Frame) -> None:
+        request = next((r for r in self._requests if r.is_open and r.frame.type == asked), None)
+        if request is not None:
+            request.answer = frame
+
     def _updated(self, frame: Frame) -> None:
-        """Match `session.updated` with the oldest open update; without one, the last refusal was of something else."""
-        unanswered = [update for update in self.updates if update.answer is None]
-        open_ = [update for update in unanswered if update.refused is None]
-        for update in (open_ or unanswered[-1:])[:1]:
+        """Match `session.updated` with the oldest open update; without one, a doubtful refusal was of something else."""
+        open_ = [update for update in self.updates if update.is_open]
+        doubtful = [update for update in self.updates if update.answer is None and update.is_doubtful]
+        for update in (open_ or doubtful[-1:])[:1]:
             update.answer, update.refused = frame, None
 
     def _committed(self, frame: Frame) -> None:
@@ -143,6 +168,8 @@ class Exchange:
         response = self._response_of(frame)
         response.frames.append(frame)
         response.end = response.end or frame
+        if response.status == "cancelled":
+            self._grant("response.cancel", frame)
         for item in response.outputs:
             self._note_call(response, item, frame)
 
@@ -193,66 +220,10 @@ class Exchange:
             self._note_call(running[-1], body, frame)
 
     def _refuse(self, frame: Frame) -> None:
-        request = self._culprit(frame)
+        request = culprit(self, self._requests, frame.data)
         self.errors.append((frame, request))
         if request is not None and request.refused is None:
             request.refused = frame
-
-    def _culprit(self, frame: Frame) -> Request | None:
-        error = mapping(frame.data.get("error"))
-        named = error.get("event_id")
-        if named is not None:
-            return next((r for r in self._requests if r.frame.data.get("event_id") == named), None)
-        code, param = error.get("code"), error.get("param")
-        if code == ACTIVE_RESPONSE:
-            return self._refused_create()
-        if code == COMMIT_EMPTY:
-            return self._refused_commit()
-        top = param.partition(".")[0].partition("[")[0] if isinstance(param, str) else None
-        match top:
-            case "session":
-                return _oldest(u for u in self.updates if u.answer is None)
-            case "item":
-                return _oldest(i for i in self.items if not i.confirmations)
-            case "response":
-                return _oldest(c for c in self.creates if c.response is None)
-            case _:
-                pass
-        if isinstance(code, str) and code.startswith("response_cancel"):
-            return _oldest(self.cancels)
-        waiting: list[Request] = [u for u in self.updates if u.answer is None]
-        if error.get("type") == "server_error":
-            return _oldest(waiting)
-        waiting += [i for i in self.items if not i.confirmations]
-        waiting += [c for c in self.creates if c.response is None]
-        waiting += [c for c in self.commits if c.committed is None]
-        waiting += [r for r in self._requests if type(r) is Request]
-        return _oldest(sorted(waiting, key=lambda request: request.frame.seq))
-
-    def _refused_create(self) -> Create | None:
-        """Return the create that met an active response.
-
-        When none is open, the response that seemed to answer the last one was the server's own and met it.
-        """
-        open_ = [create for create in self.creates if create.response is None and create.refused is None]
-        if open_:
-            return open_[0]
-        for create in reversed(self.creates):
-            response = create.response
-            if response is not None and response.end is None and create.default:
-                create.response = response.create = None
-                return create
-        return None
-
-    def _refused_commit(self) -> Commit | None:
-        """Return the commit that found the buffer empty; the answer it seemed to have was for the server's own commit."""
-        for commit in self.commits:
-            if not commit.server and commit.committed is None and commit.refused is None:
-                return commit
-        for commit in reversed(self.commits):
-            if not commit.server and commit.refused is None:
-                return commit
-        return None
 
     # Questions
 
@@ -327,7 +298,3 @@ def _is_same(sent: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
     if sent.get("role") != seen.get("role"):
         return False
     return not seen.get("content") or item_text(sent) == item_text(seen)
-
-
-def _oldest(requests: Iterable[Request]) -> Request | None:
-    return next((request for request in requests if request.refused is None), None)

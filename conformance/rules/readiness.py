@@ -5,7 +5,9 @@ from itertools import pairwise
 from typing import Final
 
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.requests import Update
 from conformance.rules.view import Link, find, once_per_cause, view
+from conformance.wire.frames import Frame
 
 _CONTRACT_PAGE: Final = "Voice-agent contract, ordering points 1 to 3"
 _REAL: Final = "production reports of proxies whose early events made the API answer `server_error` and close"
@@ -49,10 +51,17 @@ def update_once(case: Case) -> Sequence[Finding] | None:
         updates = link.exchange.updates
         repeated = link.settings_frames[1].seq
         for before, update in pairwise(updates):
-            refused = before.refused is not None and before.refused.seq < update.frame.seq
-            if update.frame.seq > repeated and not refused:
+            if update.frame.seq > repeated and not _has_failed(link, before, update.frame):
                 findings.append(find(update.frame, "a repeated Settings caused a second session.update"))
     return once_per_cause(findings)
+
+
+def _has_failed(link: Link, update: Update, again: Frame) -> bool:
+    """True when an update was refused before it was sent again, or unanswered when an error came that names nothing."""
+    if update.refused is not None:
+        return update.refused.seq < again.seq
+    answered = update.answer.seq if update.answer is not None else again.seq
+    return any(update.frame.seq < error.seq < min(answered, again.seq) for error in link.of("error"))
 
 
 @rule(

@@ -12,17 +12,27 @@ from conformance.wire.frames import Frame
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """An event up, and the error that refused it."""
+    """An event up, and the error that refused it, or (``answer``) the event that granted it."""
 
     frame: Frame
     refused: Frame | None = None
+    answer: Frame | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is neither granted nor refused."""
+        return self.answer is None and self.refused is None
 
 
 @dataclass(slots=True, eq=False)
 class Update(Request):
     """A `session.update` and the `session.updated` that answered it."""
 
-    answer: Frame | None = None
+    @property
+    def is_doubtful(self) -> bool:
+        """True when only its place in the order speaks for its refusal, so that a `session.updated` outweighs it."""
+        error = mapping(self.refused.data.get("error")) if self.refused is not None else {}
+        return self.refused is not None and not error.get("event_id") and not error.get("param")
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +41,11 @@ class Item(Request):
 
     confirmations: list[Frame] = field(default_factory=list)
     server_id: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is neither confirmed nor refused."""
+        return not self.confirmations and self.refused is None
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -117,6 +132,11 @@ class Create(Request):
     response: Response | None = None
 
     @property
+    def is_open(self) -> bool:
+        """True while it has neither brought a response nor been refused."""
+        return self.response is None and self.refused is None
+
+    @property
     def default(self) -> bool:
         """False for an out-of-band response."""
         return mapping(self.frame.data.get("response")).get("conversation") != "none"
@@ -136,3 +156,8 @@ class Commit(Request):
     own: int = 0
     appends: list[Frame] = field(default_factory=list)
     timed_out: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is neither taken nor refused."""
+        return self.committed is None and self.refused is None
