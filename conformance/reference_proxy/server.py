@@ -185,7 +185,11 @@ class Session:
 
     def _on_alarm(self) -> None:
         self._alarm = None
-        self._spawn(self._perform(self._translator.wake(self._now())))
+        self._spawn(self._wake())
+
+    async def _wake(self) -> None:
+        """Ask the translator and take the turn to carry out in one go: a frame that came first goes out first."""
+        await self._perform(self._translator.wake(self._now()))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

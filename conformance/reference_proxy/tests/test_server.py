@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
@@ -14,8 +14,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from conformance.reference_proxy.actions import Action, ToClient
 from conformance.reference_proxy.core import Timing
-from conformance.reference_proxy.server import ReferenceProxy
+from conformance.reference_proxy.server import ReferenceProxy, Session
 from conformance.reference_proxy.translator import Translator
 
 SETTINGS = json.dumps({"type": "Settings", "agent": {"think": {"prompt": "Hi"}}})
@@ -210,3 +211,37 @@ async def test_leaving_closes_every_session() -> None:
             await client.send(SETTINGS)
             await heard(client, "SettingsApplied")
         assert client.close_code == 1001
+
+
+async def test_what_a_timer_brings_goes_out_in_the_order_in_which_the_translator_said_it() -> None:
+    class Counting(Translator):
+        """Numbers what it says: a frame and an alarm that fall together must not swap their answers."""
+
+        said = 0
+
+        def client_frame(self, frame: str | bytes, now: int) -> list[Action]:
+            return self.say("frame")
+
+        def wake(self, now: int) -> list[Action]:
+            return self.say("timer")
+
+        def say(self, why: str) -> list[Action]:
+            self.said += 1
+            return [ToClient({"number": self.said, "why": why})]
+
+    class Client:
+        """Takes what is sent; at the same instant as the alarm, it speaks."""
+
+        def __init__(self) -> None:
+            self.heard: list[dict[str, Any]] = []
+
+        async def send(self, message: str) -> None:
+            self.heard.append(json.loads(message))
+
+    client = Client()
+    session = Session(cast("Any", client), cast("Any", None), Counting())
+    session._on_alarm()  # its task has not begun when the frame is there
+    await session._perform(session._translator.client_frame("{}", 0))
+    await asyncio.gather(*session._tasks)
+    assert {each["why"] for each in client.heard} == {"frame", "timer"}
+    assert [each["number"] for each in client.heard] == [1, 2]
