@@ -32,16 +32,24 @@ class HandshakeFault:
 
 
 def handshake_fault(assignment: Assignment) -> tuple[HandshakeFault | None, str | None]:
-    """Return what the assignment does to the handshake, and the id of the script's rule that does it."""
+    """Return what the assignment does to the handshake, and the id of the script's rule that does it.
+
+    A fault named on the command line is no script's doing, and never waived. A slow accept accepts nothing that the script
+    refuses.
+    """
+    named = None
     if assignment.fault is not None and _is_for_handshakes(assignment.fault):
-        return _read(assignment.fault), None  # named on the command line: no script's doing, and never waived
+        named = _read(assignment.fault)
+        if named.refuses:
+            return named, None
     mine = [rule for rule in assignment.script.rules if rule.conn in (None, assignment.conn)]
     for rule in mine:
         if rule.fault is None or not _is_for_handshakes(rule.fault):
             continue
         if Random(f"handshake {assignment.seed} {assignment.conn} {rule.id}").random() < rule.probability:
-            return _read(rule.fault), rule.id
-    return None, None
+            scripted = _read(rule.fault)
+            return (scripted, rule.id) if named is None or scripted.refuses else (named, None)
+    return named, None
 
 
 def refusal(status: int) -> bytes:

@@ -14,6 +14,7 @@ from conformance.wire.durations import SECOND
 from conformance.wire.frames import Leg
 from conformance.wire.script import Fault, Script, ScriptRule
 from mock_upstream.assignment import Assignment, Handshake
+from mock_upstream.handshakes import HandshakeFault, handshake_fault
 from mock_upstream.server import MockUpstream
 from mock_upstream.tests.puppet import Puppet, say
 from mock_upstream.tests.scenes import http, now, play, tape
@@ -68,6 +69,17 @@ def test_a_named_fault_delays_the_handshake() -> None:
         assert recorder.frames[0].scripted is None, "a fault of the command line is never waived"
 
     play(scene)
+
+
+def test_a_slow_accept_accepts_nothing_that_the_script_refuses() -> None:
+    refusing = Script(rules=(ScriptRule("no", at=0, fault=Fault("refuse-401")),))
+
+    def answer(script: Script, named: str) -> tuple[HandshakeFault | None, str | None]:
+        return handshake_fault(Assignment(script, seed=0, epoch=0, now=lambda: 0, fault=Fault(named)))
+
+    assert answer(refusing, "slow-accept") == (HandshakeFault(status=401), "no")
+    assert answer(Script(), "slow-accept") == (HandshakeFault(delay=3 * SECOND), None)
+    assert answer(refusing, "refuse-500") == (HandshakeFault(status=500), None)
 
 
 @pytest.mark.parametrize("slow", [False, True])
