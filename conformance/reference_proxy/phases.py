@@ -38,6 +38,8 @@ class SessionPhases(Output):
         self.phase = Phase.CONNECTING
         self.agent: Agent | None = None
         """The Settings in force, or asked for."""
+        self._doubtful: Agent | None = None
+        """Settings whose update an error seemed to refuse that names no event."""
         self._update_id: str | None = None
         self._settings_at = 0
         self._line: deque[Callable[[], None]] = deque()
@@ -122,6 +124,8 @@ class SessionPhases(Output):
 
     def on_session_updated(self, _event: Mapping[str, Any]) -> None:
         """Open the gate; an update that this proxy has not asked for changes nothing."""
+        if self.phase is Phase.CREATED and self.agent is None and self._doubtful is not None:
+            self.agent, self.phase = self._doubtful, Phase.UPDATING  # so that error was not about the update
         if self.phase is Phase.UPDATING and self.agent is not None:
             self.phase = Phase.READY
             self.owns_commits = self.turn_detection_for(self.agent) is None
@@ -143,8 +147,9 @@ class SessionPhases(Output):
             self.send_down({"type": "ConversationText", "role": "assistant", "content": agent.greeting})
             self.send_done()
 
-    def on_update_refused(self) -> None:
-        """Wait for other Settings; what stands in line goes on waiting."""
+    def on_update_refused(self, *, is_certain: bool) -> None:
+        """Wait for other Settings, or for a ``session.updated`` after all; what stands in line goes on waiting."""
+        self._doubtful = None if is_certain else self.agent
         self.phase = Phase.CREATED
         self.agent = None
 

@@ -229,7 +229,7 @@ class Translator(SessionPhases):
         event_id = text(error.get("event_id")) or None
         code = code_of(error)
         if self.refuses_update(event_id, error):
-            self.on_update_refused()
+            self.on_update_refused(is_certain=event_id is not None)
         if not self.on_refusal(event_id, code):
             self.forward_error(code, text(error.get("message")) or "The upstream reported an error.")
 

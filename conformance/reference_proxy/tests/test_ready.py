@@ -97,6 +97,23 @@ def test_a_server_error_during_the_update_refuses_nothing(talk: Dialogue) -> Non
     assert talk.heard() == ["Error", "SettingsApplied"]
 
 
+def test_an_update_confirmed_after_an_error_that_named_nothing_was_not_refused_by_it(talk: Dialogue) -> None:
+    talk.open()
+    talk.upstream("session.created")
+    talk.settings(greeting="Hello!")
+    talk.upstream(error("invalid_value"), "session.updated")
+    assert talk.heard()[:2] == ["Error", "SettingsApplied"]
+    assert talk.texts() == ["Hello!"]
+
+
+def test_an_update_refused_by_name_stays_refused(talk: Dialogue) -> None:
+    talk.open()
+    talk.upstream("session.created")
+    talk.settings()
+    talk.upstream(error("invalid_value", event_id=talk.sent("session.update")[0]["event_id"]), "session.updated")
+    assert talk.heard() == ["Error"]
+
+
 def test_the_greeting_goes_to_the_client_alone_once(talk: Dialogue) -> None:
     talk.open()
     talk.upstream("session.created")
