@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from conformance.clock.virtual import Deadlock, VirtualLoop
+from conformance.clock.virtual import Deadlock, VirtualLoop, run_virtually
 from conformance.wire.durations import SECOND, Micros
 
 __all__ = ["Clock", "Deadlock", "VirtualLoop", "run", "stopwatch"]
@@ -48,12 +48,7 @@ def run(main: Coroutine[Any, Any, T], *, clock: Clock | str = Clock.VIRTUAL) -> 
     except ValueError:
         main.close()
         raise
-    results: list[T] = []
-
-    async def keep() -> None:
-        # Runner's signal handling formats the finished task, twice; of a long result that takes a millisecond.
-        results.append(await main)
-
-    with asyncio.Runner(loop_factory=VirtualLoop if virtual else asyncio.SelectorEventLoop) as runner:
-        runner.run(keep())
-    return results[0]
+    if virtual:
+        return run_virtually(main)
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(main)

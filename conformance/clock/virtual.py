@@ -31,14 +31,15 @@ import selectors
 import socket
 import struct
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import Context
-from typing import Any, Final, TypeVarTuple
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from conformance.wire.durations import SECOND, Micros, format_duration
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _TCP_SETTLE: Final = 0.001
@@ -70,6 +71,9 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready; if nothing is, let ``timeout`` seconds (None: for ever) pass on the virtual clock."""
+        if timeout is not None and self._is_alone():
+            self.now += round(timeout * SECOND) if timeout > 0 else 0
+            return []
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
@@ -78,6 +82,10 @@ class _JumpingSelector(selectors.DefaultSelector):
             return ready
         self.now += round(timeout * SECOND)
         return []
+
+    def _is_alone(self) -> bool:
+        """Tell whether no socket but the loop's own wake-up pipe is watched, and nothing outside could use that."""
+        return len(self.get_map()) == 1 and not self._outside()
 
     def _wait_outside(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         """Sleep for real, at most ``timeout``, for as long as work outside the loop could make something ready."""
@@ -198,6 +206,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finally:
             self._pending -= 1
 
+    def end(self) -> None:
+        """Cancel what still runs, let it end, and close."""
+        try:
+            left = asyncio.all_tasks(self)
+            for task in left:
+                task.cancel()
+            if left:
+                self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self.run_until_complete(self.shutdown_asyncgens())
+            self.run_until_complete(self.shutdown_default_executor())
+        finally:
+            self.close()
+
     async def _start_child(self, start: Any) -> Any:
         self._pending += 1
         try:
@@ -221,6 +242,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             f"at {format_duration(self._clock.now)} nothing is ready, scheduled or pending, "
             f"yet {len(waiting)} task(s) wait: {'; '.join(waiting)}"
         )
+
+
+def run_virtually(main: Coroutine[Any, Any, T]) -> T:
+    """Run ``main`` to its end on a fresh loop and return what it returns; tasks left over are cancelled.
+
+    `asyncio.Runner` turns an interrupt into a cancellation; to do so it formats the task twice, which costs more than all
+    else about a loop. Here an interrupt is raised where the program is, and its tasks are cancelled then.
+
+    Raises:
+        Deadlock: ``main`` waits for something that cannot happen any more.
+    """
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        loop.end()
 
 
 def _where(task: asyncio.Task[Any]) -> str:

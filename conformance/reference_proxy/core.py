@@ -6,7 +6,7 @@ readiness), `Translator` (reads frames). No layer reads a clock or touches a soc
 test may break one by overriding it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,7 +74,8 @@ class Core:
 
     def deadline(self) -> Micros | None:
         """Return when `wake` wants to be called next, or None."""
-        return min((at for at, _ in self.timers()), default=None)
+        timers = self.timers()
+        return min([at for at, _ in timers]) if timers else None
 
     def wake(self, now: Micros) -> list[Action]:
         """Do what has fallen due."""
@@ -84,9 +85,9 @@ class Core:
             act()
         return self.take_actions()
 
-    def timers(self) -> Iterator[Timer]:
+    def timers(self) -> list[Timer]:
         """Return what is going to fall due; each layer derives it from its state."""
-        yield from ()
+        return []
 
     def send_down(self, message: Mapping[str, Any] | bytes) -> None:
         """Put a message or audio for the client into the outbox."""

@@ -5,7 +5,7 @@ race for the same buffer, and answers what the server commits.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -97,13 +97,14 @@ class Microphone(Tools):
             self._waiting_up += len(piece)
             self.send_up({"type": "input_audio_buffer.append", "audio": b64encode(piece).decode()})
 
-    def timers(self) -> Iterator[Timer]:
+    def timers(self) -> list[Timer]:
         """Add: the end of a turn, or a pause without one."""
-        yield from super().timers()
+        timers = super().timers()
         if self.may_commit():
-            yield self.commit_at(), self.commit
+            timers.append((self.commit_at(), self.commit))
         elif self.microphone.holds_back:
-            yield self.heard_client_at + self.timing.debounce, self.flush_microphone
+            timers.append((self.heard_client_at + self.timing.debounce, self.flush_microphone))
+        return timers
 
     def may_commit(self) -> bool:
         """Tell whether the audio so far may be committed: it is ours to commit, long enough, and nobody is speaking.

@@ -8,7 +8,7 @@ only.
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -67,13 +67,13 @@ class Output(Microphone):
         self.due_texts: list[tuple[Response, Message]] = []
         self._transcripts: dict[str, str] = {}
 
-    def timers(self) -> Iterator[Timer]:
+    def timers(self) -> list[Timer]:
         """Add: finished texts, errors that have waited long enough."""
-        yield from super().timers()
-        for _, message in self.due_texts:
-            yield message.due, self.send_due_texts
+        timers = super().timers()
+        timers += [(message.due, self.send_due_texts) for _, message in self.due_texts]
         if self.held_errors:
-            yield self.held_errors[0][0], self.release_errors
+            timers.append((self.held_errors[0][0], self.release_errors))
+        return timers
 
     def response(self, response_id: str) -> Response:
         """Return what is known of a response, from now on if nothing was."""

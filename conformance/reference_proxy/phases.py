@@ -4,7 +4,7 @@ Nothing that depends on the session goes up before ``session.updated``; what cam
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any, Final
 
@@ -46,12 +46,14 @@ class SessionPhases(Output):
         self._line_size = 0
         self._greeted = False
 
-    def timers(self) -> Iterator[Timer]:
+    def timers(self) -> list[Timer]:
         """Add: the session must become ready in time. A closed session has no timers, whatever its layers hold."""
-        if self.phase is not Phase.CLOSED:
-            yield from super().timers()
-            if self.agent is not None and self.phase < Phase.READY:
-                yield self._settings_at + self.timing.ready, self.give_up_on_session
+        if self.phase is Phase.CLOSED:
+            return []
+        timers = super().timers()
+        if self.agent is not None and self.phase < Phase.READY:
+            timers.append((self._settings_at + self.timing.ready, self.give_up_on_session))
+        return timers
 
     # The line: what came before the session was ready
 

@@ -5,7 +5,7 @@ item. One ``response.create`` answers all turns that may be answered at that mom
 active; a response is active from the first sign of it until ``response.done``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -82,20 +82,21 @@ class Turns(Core):
         """True from our request, or the first sign of a response, until its end."""
         return self.requested is not None or self.active is not None
 
-    def timers(self) -> Iterator[Timer]:
+    def timers(self) -> list[Timer]:
         """Add: turns that become free, turns that are stuck, a request that was lost."""
-        yield from super().timers()
+        timers = super().timers()
         if self.turns and not self.is_responding:
             held = [turn.free_at for turn in self.turns if turn.free_at > self.now and self.may_answer(turn, turn.free_at)]
             if held:
-                yield min(held), self.respond
+                timers.append((min(held), self.respond))
         if self.turns and self.requested is not None:
-            yield self.requested.at + self.timing.lost_request, self.forget_request
+            timers.append((self.requested.at + self.timing.lost_request, self.forget_request))
         for turn in self.turns:
             if turn.kind is TurnKind.AUDIO and turn.item_id and not turn.confirmed:
-                yield turn.since + self.timing.commit_grace, self.trust_commits
+                timers.append((turn.since + self.timing.commit_grace, self.trust_commits))
             if self.waits_for_upstream(turn):
-                yield self.stuck_at(turn), self.give_up
+                timers.append((self.stuck_at(turn), self.give_up))
+        return timers
 
     # What may be answered
 

@@ -219,7 +219,7 @@ class _Try:
                     finally:
                         attempt.end()
                 outcome, message = Outcome.FINISHED, "; ".join(attempt.notes) or None
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, KeyboardInterrupt):
                 outcome, message = Outcome.CANCELLED, "the attempt was cancelled"
                 raise
             except SubjectError as error:

@@ -120,6 +120,19 @@ def test_a_cancelled_attempt_is_recorded_as_such(tmp_path: Path) -> None:
     assert (footer.outcome, footer.t) == (Outcome.CANCELLED, 500_000)
 
 
+def test_an_interrupted_attempt_is_recorded_as_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("conformance.client.python_steps.PYTHON_STEPS", {"interrupt": interrupt})
+    path = tmp_path / "r.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        record(AttemptPlan(cell=cell_of(Connect(), Run(name="interrupt"))), path=path, subject=EchoUpstream())
+    footer = load(path).footer
+    assert footer is not None
+    assert footer.outcome is Outcome.CANCELLED
+
+
 def test_on_the_real_clock_the_file_grows_with_the_attempt(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     cell = cell_of(Connect(), Send(message={"type": "Settings"}), Hold(duration=60 * SECOND))
