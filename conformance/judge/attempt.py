@@ -114,7 +114,7 @@ class Attempt:
         if late is not None:
             return replace(result, verdict=Verdict.ERROR, blame=Blame.HARNESS, message=f"{outcome.message}; but {late}")
         if outcome.frame is not None:
-            blame = self._evidence.of_seen(outcome.frame)
+            blame = self._evidence.of_seen(outcome.frame, check)
         else:
             pattern = self.instants.fill(check.pattern)
             blame = self._evidence.of_missing(check.leg, pattern, outcome.origin, outcome.deadline)
@@ -189,8 +189,9 @@ class Attempt:
 
     def _last_action(self, mark: Frame) -> int:
         """Return the place of the client's last own action before a mark: what came after it answers it."""
-        steps = self.index.marks("step")
-        return max((step.seq for step in steps if step.seq < mark.seq and step.data.get("verb") in _ACTIONS), default=-1)
+        acts = [step for step in self.index.marks("step") if step.data.get("verb") in _ACTIONS]
+        acts += self.index.marks("skipped")  # a closed connection takes no action any more; what came before is no answer
+        return max((act.seq for act in acts if act.seq < mark.seq), default=-1)
 
 
 def _only(result: CheckResult) -> Judgement:

@@ -10,10 +10,13 @@ scenario: a subject has to cope with it.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from conformance.judge.owing import ANSWERS, listens, owes
 from conformance.judge.words import error_parts
+from conformance.rules.exchange import Exchange
+from conformance.scenario.model import Check
 from conformance.verdicts import Blame
 from conformance.wire.durations import SECOND, Micros
 from conformance.wire.events import CLIENT_EVENTS
@@ -24,6 +27,9 @@ from conformance.wire.script import FAULTS
 
 _FORWARDING: Final[Micros] = 2 * SECOND
 """An error at the client without the upstream's words belongs to an upstream end at most this long before."""
+
+_PUNCTUAL: Final[Micros] = SECOND // 10
+"""A delayed event goes out this close to the time its mark says, on a busy machine, too."""
 
 _SOURCES: Final = {
     "SettingsApplied": ("session.updated",),
@@ -83,8 +89,13 @@ class Evidence:
         """Who sends what goes up."""
         return Blame.PROXY if self.subject else Blame.CLIENT
 
-    def of_seen(self, frame: Frame) -> Blame:
-        """Return who is to blame for a frame that should not have been there."""
+    def of_seen(self, frame: Frame, check: Check | None = None) -> Blame:
+        """Return who is to blame for a frame that should not have been there; ``check`` is what forbids it.
+
+        Where a fault moved or withheld the events between which it was forbidden, nobody can say that it came too early.
+        """
+        if check is not None and self._has_distorted_bounds(check, frame):
+            return Blame.UPSTREAM
         if frame.leg is Leg.CLIENT and frame.dir is Direction.UP:
             return Blame.CLIENT
         if frame.leg is Leg.UPSTREAM and frame.dir is Direction.UP:
@@ -150,7 +161,7 @@ class Evidence:
         if offender is None:
             return Blame.UPSTREAM
         if not self.subject or self._is_forwarded(offender) or self._answers_no_call(offender):
-            return Blame.CLIENT
+            return Blame.UPSTREAM if self._deviated(error.t) else Blame.CLIENT
         return Blame.PROXY
 
     def _ups(self, error: Frame) -> list[Frame]:
@@ -255,6 +266,16 @@ class Evidence:
             if closed or refused or (frame.kind is Kind.TEXT and error_parts(frame.data) is not None):
                 yield frame
 
+    def _grants(self, updated: Frame) -> bool:
+        """Tell whether a `session.updated` answers an update that had gone up and was not refused."""
+        events = [f for f in self.index.frames if f.is_event and (f.leg, f.conn) == (Leg.UPSTREAM, updated.conn)]
+        return any(update.answer is updated for update in Exchange(events).updates)
+
+    def _was_seen_as_close(self, failure: Frame) -> bool:
+        """Tell whether an upstream's end reached the client as one: then it needs no ``Error`` beside it."""
+        ends = (f for f in self.index.others(Leg.CLIENT, Kind.CLOSE) if f.dir is Direction.DOWN)
+        return failure.kind is Kind.CLOSE and any(end.seq > failure.seq for end in ends)
+
     def _downs(self) -> Iterable[Frame]:
         return (f for f in self.index.frames if f.leg is Leg.UPSTREAM and f.dir is Direction.DOWN)
 
@@ -266,7 +287,17 @@ class Evidence:
             return frame.type in _DEVIATIONS
         # A fault of the command line is no script's, so its frames bear no id; its mark stands right before them.
         marks = (mark for name in _DEVIATIONS for mark in self.index.marks(name) if mark.scripted is None)
-        return any(mark.t == frame.t and mark.seq < frame.seq and mark.conn == frame.conn for mark in marks)
+        return any(mark.seq < frame.seq and mark.conn == frame.conn and _concerns(mark, frame) for mark in marks)
+
+    def _has_distorted_bounds(self, check: Check, frame: Frame) -> bool:
+        if check.after is None or check.before is None:
+            return False
+        bounds = [pattern_type(each.pattern) for each in (check.after, check.before) if each.pattern is not None]
+        return any(
+            mark.seq < frame.seq and self._is_deviant(mark) and any(fnmatchcase(_about(mark), type_) for type_ in bounds)
+            for name in ("withheld", "delayed")
+            for mark in self.index.marks(name)
+        )
 
     def _deviated(self, deadline: Micros) -> bool:
         fault = FAULTS.get(self.index.recording.header.fault or "")
@@ -282,13 +313,29 @@ class Evidence:
         begin = origin - SECOND
         if type_ == "Error":
             failures = (failure for failure in self._failures() if begin <= failure.t <= deadline)
-            return any(_could_read(failure, pattern) for failure in failures)
+            return any(_could_read(failure, pattern) for failure in failures if not self._was_seen_as_close(failure))
         given = [f for f in self.index.texts(Leg.UPSTREAM, *_SOURCES.get(type_, ())) if begin <= f.t <= deadline]
+        if type_ == "SettingsApplied":
+            given = [frame for frame in given if self._grants(frame)]
         role = {"role": pattern["role"]} if isinstance(pattern, Mapping) and "role" in pattern else {}
         told = [f for f in self.index.matching(Leg.CLIENT, {"type": type_, **role}) if begin <= f.t <= deadline]
         if type_ == "binary":
             return bool(given) and not told
         return max(Counter(frame.type for frame in given).values(), default=0) > len(told)
+
+
+def _about(mark: Frame) -> str:
+    """Return the type of the event that a mark says was withheld or delayed; empty for others."""
+    event = mark.data.get("event")
+    return str(event.get("type", "") if isinstance(event, Mapping) else mark.data.get("type", ""))
+
+
+def _concerns(mark: Frame, frame: Frame) -> bool:
+    """Tell whether a mark is about a frame: it stands right before it, or tells that it will be late."""
+    if mark.t == frame.t:
+        return True
+    by = mark.data.get("by")
+    return mark.data.get("type") == frame.type and isinstance(by, int) and abs(mark.t + by - frame.t) <= _PUNCTUAL
 
 
 def _could_read(failure: Frame, pattern: Pattern) -> bool:

@@ -8,6 +8,7 @@ from conformance.rules.reading import mapping
 from conformance.rules.sound import client_format, folded, is_silent, upstream_format
 from conformance.rules.streams import Chunk, chunks, is_prefix, sounds_alike, total
 from conformance.rules.view import Link, find, once_per_cause, view
+from conformance.wire.audio import AudioFormat
 from conformance.wire.durations import MILLISECOND, Micros, format_duration
 from conformance.wire.frames import Frame, Kind
 from conformance.wire.recording import session_format
@@ -78,7 +79,7 @@ def audio_whole(case: Case) -> Sequence[Finding] | None:
     findings: list[Finding] = []
     observed = False
     for link in view(case).links:
-        if link.client is None or link.ready is None:
+        if link.client is None or link.granted is None:
             continue
         sent = [frame for frame in link.client.up if frame.kind is Kind.BINARY]
         appends = link.of("input_audio_buffer.append")
@@ -89,11 +90,21 @@ def audio_whole(case: Case) -> Sequence[Finding] | None:
 
 
 def _compare(link: Link, sent: Sequence[Frame], appends: Sequence[Frame]) -> Iterator[Finding]:
+    """Yield what differs, with and without what the proxy need not have taken for audio."""
     heard, format_up = client_format(link), upstream_format(link)
     taken = chunks(appends, format_up)
-    given = _audio(link, chunks(sent, heard), {chunk.sha for chunk in taken})
+    whole = chunks(sent, heard)
+    readings = [_audio(link, whole, {chunk.sha for chunk in taken}), whole]
+    differing = [list(_differences(link, given, taken, heard, format_up)) for given in readings]
+    if all(differing):
+        yield from differing[0]
+
+
+def _differences(
+    link: Link, given: Sequence[Chunk], taken: Sequence[Chunk], heard: AudioFormat, format_up: AudioFormat
+) -> Iterator[Finding]:
     same = heard == format_up
-    if same and _in_step(link, given, taken):
+    if (not given and not taken) or (same and _in_step(link, given, taken)):
         return
     required = [chunk for chunk in given if _is_due(link, chunk)]
     tolerance = 0 if same else _RESAMPLER
@@ -129,7 +140,7 @@ def _audio(link: Link, given: list[Chunk], taken: set[str]) -> list[Chunk]:
 def _is_due(link: Link, chunk: Chunk) -> bool:
     """True when a chunk must have gone up: it came, and the session was ready, well before the end."""
     cut = link.horizon - _TAIL
-    return chunk.frame.t <= cut and link.ready is not None and link.ready.t <= cut
+    return chunk.frame.t <= cut and link.granted is not None and link.granted.t <= cut
 
 
 def _in_step(link: Link, given: Sequence[Chunk], taken: Sequence[Chunk]) -> bool:

@@ -193,7 +193,7 @@ class Exchange:
         for response in reversed(self.responses):
             if response.id == wanted and wanted:
                 return response
-        running = [response for response in self.responses if response.end is None]
+        running = [r for r in self.responses if r.end is None and not (wanted and r.id)]
         if running:
             return running[-1]
         response = Response(wanted, frame)

@@ -117,9 +117,9 @@ def rejects_unknown(case: Case) -> Sequence[Finding] | None:
     observed = False
     for link in view(case).links:
         for frame in [frame for frame in _texts(link) if is_unknown(frame)]:
-            due = (max(frame.t, link.ready.t) if link.ready is not None else frame.t) + _SOON
+            due = (max(frame.t, link.granted.t) if link.granted is not None else frame.t) + _SOON
             told = any(error.seq > frame.seq and error.t <= due for error in link.shown("Error"))
-            if not told and (due > link.client_horizon or link.ready is None):
+            if not told and (due > link.client_horizon or link.granted is None):
                 continue
             observed = True
             if not told:
@@ -209,7 +209,7 @@ def _harmed(shared: View, attacker: Conn, frame: Frame) -> Iterator[Finding]:
         if failed is not None:
             yield find(failed, "nobody could connect after hostile input", cause="connect")
     for link in shared.links:
-        if link.serves(attacker) or link.client is None or link.ready is None:
+        if link.serves(attacker) or link.client is None or link.granted is None:
             continue
         for inject in link.client_texts("InjectUserMessage"):
             answered = any(seen.seq > inject.seq for seen in link.client.down)

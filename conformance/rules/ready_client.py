@@ -66,7 +66,7 @@ def _judge(case: Case, conn: Conn, settings: Frame, links: list[Link]) -> list[F
     hidden = [find(frame, f"{_REFUSED}, and the client was not told within 10s") for frame in _hidden(conn, links, end)]
     if hidden:
         return hidden
-    updated = next((link.ready for link in links if link.ready is not None), None)
+    updated = next((link.granted for link in links if link.granted is not None), None)
     if updated is not None:
         due = max(updated.t, settings.t) + _APPLIED
         if any(frame.t <= due for frame in conn.of("SettingsApplied")):

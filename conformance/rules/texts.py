@@ -114,11 +114,11 @@ def user_echo(case: Case) -> Sequence[Finding] | None:
 
 def _echo_due(link: Link, inject: Frame, text: str) -> Micros | None:
     """Return when an echo must have come: after the message, the session and the item's confirmation were there."""
-    if link.ready is None:
+    if link.granted is None:
         return None
     item = next((i for i in link.exchange.items if i.is_user and i.text.strip() == text and i.frame.seq > inject.seq), None)
     confirmed = item.confirmed if item is not None else None
-    origins = [inject.t, link.ready.t, *([confirmed.t] if confirmed is not None else [])]
+    origins = [inject.t, link.granted.t, *([confirmed.t] if confirmed is not None else [])]
     return max(origins) + _SOON
 
 

@@ -223,8 +223,8 @@ def _lost(link: Link, replies: Sequence[Frame], outputs: set[Any]) -> Iterator[F
         for call in listed(request.data.get("functions"))
     }
     for reply in replies:
-        if reply.data["id"] in outputs or reply.data["id"] not in asked or link.ready is None:
+        if reply.data["id"] in outputs or reply.data["id"] not in asked or link.granted is None:
             continue
         told = any(error.seq > reply.seq for error in link.shown("Error"))
-        if not told and max(reply.t, link.ready.t) + _HAND_OVER <= link.horizon:
+        if not told and max(reply.t, link.granted.t) + _HAND_OVER <= link.horizon:
             yield find(reply, "the function's output never went up, and no Error said why")

@@ -189,10 +189,10 @@ def audio_answered(case: Case) -> Sequence[Finding] | None:
 def _unanswered(link: Link, turn: Turn, since: Frame) -> Iterator[Finding]:
     """Yield a finding when a turn that was ready at ``since`` got neither response nor, if refused, a word about it."""
     accepted = [create for create in turn.creates if create.refused is None]
-    if accepted or turn.answers:
+    if accepted or turn.answers or link.granted is None:
         return
     refusals = [create.refused for create in turn.creates if create.refused is not None]
-    origin = max([since, *refusals], key=lambda frame: frame.seq)
+    origin = max([since, link.granted, *refusals], key=lambda frame: frame.seq)
     if refusals and any(error.seq > refusals[0].seq for error in link.shown("Error")):
         return
     due = link.exchange.idle_due(origin.t, PATIENCE)
@@ -204,14 +204,14 @@ def _unanswered(link: Link, turn: Turn, since: Frame) -> Iterator[Finding]:
 
 def _lost(link: Link) -> Iterator[Finding]:
     """Yield a finding for each typed turn that never went up although the session was ready, and nobody said why."""
-    if link.ready is None:
+    if link.granted is None:
         return
     sent = " ".join(item.text for item in link.exchange.items)
     for inject in link.client_texts("InjectUserMessage"):
         content = inject.data.get("content")
         if not isinstance(content, str) or not content.strip() or content.strip() in sent:
             continue
-        due = link.exchange.idle_due(max(inject.t, link.ready.t), _HAND_OVER)
+        due = link.exchange.idle_due(max(inject.t, link.granted.t), _HAND_OVER)
         creates = any(create.frame.seq > inject.seq for create in link.exchange.creates)
         told = any(error.seq > inject.seq for error in link.shown("Error"))
         if due is not None and due <= link.horizon and not creates and not told:

@@ -86,8 +86,9 @@ class Conn:
         return [frame for frame in frames if frame.type in types]
 
     def horizon(self, end: Micros) -> Micros:
-        """Return the last instant at which anything could still be seen here."""
-        return end if self.closed is None else self.closed.t
+        """Return the last instant at which anything could still be seen here: until its close, or a half-open peer."""
+        ends = [mark.t for mark in self.marks if mark.type == "fault" and mark.data.get("name") == "half-open"]
+        return min([end, *ends, *([self.closed.t] if self.closed is not None else [])])
 
 
 class Link:
@@ -155,6 +156,11 @@ class Link:
     def ready(self) -> Frame | None:
         """The first `session.updated`."""
         return next(iter(self.of("session.updated")), None)
+
+    @cached_property
+    def granted(self) -> Frame | None:
+        """The first `session.updated` that answers an update of this link: from then on its subject owes something."""
+        return next((update.answer for update in self.exchange.updates if update.answer is not None), None)
 
     @cached_property
     def created(self) -> Frame | None:
