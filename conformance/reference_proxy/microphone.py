@@ -147,7 +147,8 @@ class Microphone(Tools):
         item_id = text(event.get("item_id"))
         if item_id in self.committed_items:
             return
-        remember(self.committed_items, item_id)
+        if item_id:
+            remember(self.committed_items, item_id)
         for index, turn in enumerate(self.turns):
             if turn.kind is TurnKind.AUDIO and turn.event_id and turn.item_id is None:
                 del self.turns[index]

@@ -30,9 +30,10 @@ class TurnKind(StrEnum):
 class Turn:
     """Something that asks for a response.
 
-    ``event_id`` is that of our event which made it (None: the server committed it), ``item_id`` its item's, unknown until
-    ``committed`` for audio; ``item`` is what we created. ``free_at`` keeps it back, though confirmed; ``server_answers``
-    says that the server may answer it by itself. ``refusals`` counts how often its response was refused.
+    ``event_id`` is that of our event which made it (None: the server committed it), ``item_id`` its item's, None until
+    ``committed`` for audio, empty if that names none; ``item`` is what we created. ``free_at`` keeps it back, though
+    confirmed; ``server_answers`` says that the server may answer it by itself. ``refusals`` counts how often its response
+    was refused.
     """
 
     kind: TurnKind
@@ -92,7 +93,7 @@ class Turns(Core):
         if self.turns and self.requested is not None:
             timers.append((self.requested.at + self.timing.lost_request, self.forget_request))
         for turn in self.turns:
-            if turn.kind is TurnKind.AUDIO and turn.item_id and not turn.confirmed:
+            if turn.kind is TurnKind.AUDIO and turn.item_id is not None and not turn.confirmed:
                 timers.append((turn.since + self.timing.commit_grace, self.trust_commits))
             if self.waits_for_upstream(turn):
                 timers.append((self.stuck_at(turn), self.give_up))
@@ -170,7 +171,7 @@ class Turns(Core):
                 return item.get("type") == "function_call_output" and item.get("call_id") == turn.item["call_id"]
             case TurnKind.AUDIO:
                 is_audio = "input_audio" in (part.get("type") for part in parts_of(item))
-                return turn.item_id is None and item.get("role") == "user" and is_audio
+                return not turn.item_id and item.get("role") == "user" and is_audio
             case _:
                 said = [part.get("text") for part in parts_of(turn.item)]
                 return item.get("role") == "user" and [part.get("text") for part in parts_of(item)] == said
@@ -179,7 +180,7 @@ class Turns(Core):
         """Take ``committed`` as the confirmation of turns whose item was never shown."""
         for index, turn in enumerate(self.turns):
             due = self.now >= turn.since + self.timing.commit_grace
-            if turn.kind is TurnKind.AUDIO and turn.item_id and due:
+            if turn.kind is TurnKind.AUDIO and turn.item_id is not None and due:
                 self.turns[index] = replace(turn, confirmed=True)
         self.respond()
 

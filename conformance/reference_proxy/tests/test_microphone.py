@@ -94,6 +94,17 @@ def test_a_commit_whose_item_is_never_shown_is_answered_all_the_same(talk: Dialo
     assert talk.sent()[-1] == "response.create"
 
 
+def test_commits_that_the_upstream_confirms_without_naming_an_item_are_answered_all_the_same(talk: Dialogue) -> None:
+    for turn in (1, 2):
+        talk.audio(200)
+        talk.wait(1_000)
+        talk.upstream({"type": "input_audio_buffer.committed"})
+        talk.wait(2_500)
+        assert talk.sent().count("response.create") == turn
+        talk.upstream({"type": "response.created", "response": {"id": f"resp_{turn}"}})
+        talk.upstream({"type": "response.done", "response": {"id": f"resp_{turn}", "status": "completed"}})
+
+
 def test_audio_during_a_response_is_committed_after_its_end(talk: Dialogue) -> None:
     talk.respond("resp_1", done=False)
     talk.audio(1_200)
