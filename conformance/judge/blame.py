@@ -16,6 +16,7 @@ from typing import Any, Final
 from conformance.judge.owing import ANSWERS, listens, owes
 from conformance.judge.words import error_parts
 from conformance.rules.exchange import Exchange
+from conformance.rules.reading import response_id
 from conformance.scenario.model import Check
 from conformance.verdicts import Blame
 from conformance.wire.durations import SECOND, Micros
@@ -266,6 +267,11 @@ class Evidence:
             if closed or refused or (frame.kind is Kind.TEXT and error_parts(frame.data) is not None):
                 yield frame
 
+    def _is_over(self, delta: Frame) -> bool:
+        """Tell whether an event comes after the end of its response, when a proxy has told the client that it is over."""
+        ends = (f for f in self.index.texts(Leg.UPSTREAM, "response.done") if f.seq < delta.seq)
+        return any(response_id(end) == response_id(delta) for end in ends)
+
     def _grants(self, updated: Frame) -> bool:
         """Tell whether a `session.updated` answers an update that had gone up and was not refused."""
         events = [f for f in self.index.frames if f.is_event and (f.leg, f.conn) == (Leg.UPSTREAM, updated.conn)]
@@ -320,7 +326,7 @@ class Evidence:
         role = {"role": pattern["role"]} if isinstance(pattern, Mapping) and "role" in pattern else {}
         told = [f for f in self.index.matching(Leg.CLIENT, {"type": type_, **role}) if begin <= f.t <= deadline]
         if type_ == "binary":
-            return bool(given) and not told
+            return bool(given) and not told and not all(self._is_over(frame) for frame in given)
         return max(Counter(frame.type for frame in given).values(), default=0) > len(told)
 
 

@@ -19,6 +19,8 @@ _UNSTICKS: Final = 30 * SECOND
 _HANGS: Final = 10 * SECOND
 """After this long without the other outputs a proxy may give up on them."""
 _HAND_OVER: Final = 5 * SECOND
+_DEVIATIONS: Final = ("withheld", "fault")
+"""Marks of a mock that kept an event back, or broke it."""
 
 
 def _tool_turns(case: Case) -> Iterator[tuple[Link, Turn]]:
@@ -111,7 +113,11 @@ def tool_continues(case: Case) -> Sequence[Finding] | None:
 
 
 def _trigger(link: Link, turn: Turn) -> Frame | None:
-    """Return the event from which the create is due: the response's end, or the last output's confirmation if later."""
+    """Return the event from which the create is due: the response's end, or the last output's confirmation if later.
+
+    A confirmation that the mock withheld starts no deadline, not even of an output that went up before the end (principle
+    3): a proxy may wait for it (RT-ITEM-CONFIRMED) until it gives up (RT-TOOL-UNSTICKS).
+    """
     if turn.ready is None:
         return None
     last = turn.items[-1]
@@ -119,7 +125,10 @@ def _trigger(link: Link, turn: Turn) -> Frame | None:
     if response is not None and response.end is None:
         return None
     if response is not None and response.end is not None and last.frame.seq < response.end.seq:
-        return response.end
+        if last.confirmed is None:
+            deviated = any(mark.seq > last.frame.seq for mark in link.upstream.marks if mark.type in _DEVIATIONS)
+            return None if deviated else response.end
+        return max(response.end, last.confirmed, key=lambda frame: frame.seq)
     return next((seen for seen in last.confirmations if seen.type != "conversation.item.added"), None)
 
 

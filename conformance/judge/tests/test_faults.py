@@ -133,6 +133,20 @@ def test_an_end_that_the_client_saw_needs_no_error_beside_it() -> None:
     assert result_of(shown, ended.replace("1.001 client   down close 1000", "9.0 client up close 1000")).blame is Blame.PROXY
 
 
+def test_audio_that_a_fault_delayed_beyond_its_response_is_not_the_proxys_to_play() -> None:
+    late = """
+        header {"fault": "delay"}
+        0.001 client   up   Settings {}
+        0.010 upstream down mark delayed {"type": "response.output_audio.delta", "by": 500000}
+        0.100 upstream down response.done {"response": {"id": "r1"}}
+        0.510 upstream down response.output_audio.delta 200ms {"response_id": "r1"}
+        9.000 client   up   close 1000
+    """
+    heard = expect("x", "client", "binary", within="5s")
+    assert result_of(heard, late).blame is Blame.UPSTREAM
+    assert result_of(heard, late.replace('"id": "r1"', '"id": "r0"')).blame is Blame.PROXY
+
+
 def test_what_the_client_does_wrong_after_a_fault_is_the_faults() -> None:
     unasked = """
         0.001 client   up   FunctionCallResponse {"id": "call_x"}

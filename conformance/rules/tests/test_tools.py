@@ -56,6 +56,17 @@ def test_an_output_from_before_the_end_is_due_from_the_end_on() -> None:
     assert says("RT-TOOL-CONTINUES", f"{start}\n5.1 upstream up response.create\n9 end") == ["function_call_output"]
 
 
+def test_an_output_from_before_the_end_is_not_due_while_the_mock_keeps_its_confirmation_back() -> None:
+    start = f"use called\n0.3 upstream up {UP}\n"
+    kept = '0.31 upstream down mark withheld {"event": {"type": "conversation.item.added"}}\n'
+    end = f"0.5 upstream down {DONE}\n"
+    assert says("RT-TOOL-CONTINUES", f"{start}{kept}{end}9 end") is None
+    assert says("RT-TOOL-CONTINUES", f"{start}{end}9 end") == ["function_call_output"]
+    late = f"{start}{end}3.5 upstream down conversation.item.added {OUTPUT_SEEN}\n"
+    assert says("RT-TOOL-CONTINUES", f"{late}3.6 upstream up response.create\n9 end") == []
+    assert says("RT-TOOL-CONTINUES", f"{late}9 end") == ["function_call_output"]
+
+
 def test_an_output_from_after_the_end_is_due_from_its_done_on_and_added_alone_starts_nothing() -> None:
     start = f"use called\n0.25 upstream down {DONE}\n0.4 upstream up {UP}"
     added = f"{start}\n0.5 upstream down conversation.item.added {OUTPUT_SEEN}\n9 end"
