@@ -105,7 +105,8 @@ class Evidence:
             return self._of_error_at_client(frame) if frame.leg is Leg.CLIENT else self.of_upstream_error(frame)
         if frame.leg is Leg.UPSTREAM or not self.subject:
             natural = frame.scripted is None and not self._is_deviant(frame)
-            return self._sender if natural and self._was_asked_for(frame) else Blame.UPSTREAM
+            # A scenario that speaks to the upstream itself asks on purpose, and says what may be answered.
+            return self._sender if self.subject and natural and self._was_asked_for(frame) else Blame.UPSTREAM
         if frame.kind is Kind.CLOSE:
             return self._of_end_at_client(frame) or Blame.PROXY
         trigger = _last(self._downs(), frame)

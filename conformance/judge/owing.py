@@ -1,6 +1,6 @@
 """What the upstream owes: requests that it left unanswered, turns that it ended itself and did not respond to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from conformance.wire.durations import SECOND, Micros
@@ -9,6 +9,12 @@ from conformance.wire.index import Index
 
 _PATIENCE: Final[Micros] = SECOND
 """A request upstream that is this old without an answer is owed one."""
+
+_LOUD: Final = 1_000
+"""An RMS (of 16 bits) that no detector takes for silence: -30 dBFS."""
+
+_SPEECH: Final = 10
+"""So many times 20 ms of it are speech."""
 
 ANSWERS: Final = {
     "open": ("session.created", "error"),
@@ -40,7 +46,25 @@ def owes(index: Index, own_script: frozenset[str], deadline: Micros) -> bool:
         given = index.texts(Leg.UPSTREAM, *answers)
         if not any(frame.seq > requests[-1].seq and frame.t <= deadline for frame in given):
             return True
-    return _owes_own_response(index, deadline)
+    return _owes_own_response(index, deadline) or _is_deaf(index, deadline)
+
+
+def _is_deaf(index: Index, deadline: Micros) -> bool:
+    """Tell whether the upstream was to detect turns by itself and noticed nothing of the speech that went up."""
+    if not listens(index, deadline):
+        return False
+    heard = index.texts(Leg.UPSTREAM, "input_audio_buffer.speech_started", "input_audio_buffer.committed")
+    spoken = [f for f in index.texts(Leg.UPSTREAM, "input_audio_buffer.append") if f.t + _PATIENCE <= deadline]
+    return not heard and sum(loudness >= _LOUD for frame in spoken for loudness in _loudness(frame.data)) >= _SPEECH
+
+
+def _loudness(append: Mapping[Any, Any]) -> Sequence[int]:
+    """Return the RMS of each 20 ms of an append, as recordings have it."""
+    match append:
+        case {"audio": {"rms": [*found]}}:
+            return [each for each in found if isinstance(each, int)]
+        case _:
+            return ()
 
 
 def _owes_own_response(index: Index, deadline: Micros) -> bool:

@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from conformance.rules.exchange import Exchange
 from conformance.rules.model import Case, Finding
-from conformance.wire.durations import MILLISECOND, Micros
+from conformance.wire.durations import MILLISECOND, SECOND, Micros
 from conformance.wire.events import BETA_OF_GA, GA_OF_BETA
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 
 CROSSING: Final = 50 * MILLISECOND
 """On the real clock an event up may have crossed an event down this long before it (principle 5)."""
+HANDSHAKE: Final = 5 * SECOND
+"""An upstream handshake that a client began by coming may be over this long after it left."""
 
 
 class Conn:
@@ -263,12 +265,16 @@ class View:
         """Return the client that an upstream connection serves.
 
         It was there and had not left; of several the one with the fewest upstream connections so far, of these the one that
-        spoke last before. On the real clock an upstream handshake may be recorded before the client's own is over.
+        spoke last before. On the real clock an upstream handshake may be recorded before the client's own is over, or only
+        when a client that never had an upstream has left: then those that stayed are served already.
         """
         first = upstream.first
         here = [c for c in self.clients if c.first.seq < first.seq and (c.closed is None or c.closed.t >= first.t)]
         soon = [c for c in self.clients if first.seq < c.first.seq and c.start - first.t <= self.crossing]
         fresh = [c for c in here if not self._taken.get(c.number)] or [c for c in soon if not self._taken.get(c.number)]
+        unserved = [c for c in self.clients if c.first.seq < first.seq and not self._taken.get(c.number)]
+        if not fresh and self.real and all(self._is_served(c, first) for c in here):
+            fresh = [c for c in unserved if c.closed is not None and first.t - c.closed.t <= HANDSHAKE]
         candidates = fresh or here or [c for c in self.clients if c.first.seq < first.seq] or soon
         if not candidates:
             return None
@@ -276,10 +282,20 @@ class View:
         equals = [c for c in candidates if self._taken.get(c.number, 0) == fewest]
         best = max(equals, key=lambda c: _spoke_last(c, first.seq))
         self._taken[best.number] = self._taken.get(best.number, 0) + 1
+        self._serving[best.number] = upstream
         return best
+
+    def _is_served(self, client: Conn, at: Frame) -> bool:
+        """Tell whether a client's upstream connection was open when another began."""
+        serving = self._serving.get(client.number)
+        return serving is not None and (serving.closed is None or serving.closed.seq > at.seq)
 
     @cached_property
     def _taken(self) -> dict[int, int]:
+        return {}
+
+    @cached_property
+    def _serving(self) -> dict[int, Conn]:
         return {}
 
 

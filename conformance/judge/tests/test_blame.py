@@ -163,6 +163,19 @@ def test_what_the_upstream_sends_of_itself_is_its_own_to_send(detection: str, bl
     assert result_of(expect("x", "upstream", "response.done", within="5s"), heard).blame is Blame.PROXY
 
 
+@pytest.mark.parametrize(("rms", "blame"), [(3_000, Blame.UPSTREAM), (20, Blame.PROXY)])
+def test_speech_that_the_upstreams_own_detection_never_noticed_is_its_own_to_notice(rms: int, blame: Blame) -> None:
+    """What is too soft for any detector may have been spoilt on its way."""
+    spoken = f"""
+        0.001 client   up   Settings {{}}
+        0.013 upstream down session.updated {{"session": {{"audio": {{"input": {{"turn_detection": {{"type": "server_vad"}}}}}}}}}}
+        0.020 upstream up   input_audio_buffer.append {{"audio": {{"bytes": 9600, "ms": 200, "rms": {[rms] * 10}}}}}
+        9.000 client   up   close 1000
+    """
+    for told in ("UserStartedSpeaking", "binary"):
+        assert result_of(expect("x", "client", told, within="5s"), spoken).blame is blame
+
+
 @pytest.mark.parametrize(("responds", "blame"), [("true", Blame.UPSTREAM), ("false", Blame.PROXY)])
 def test_a_turn_that_the_upstream_ended_is_its_own_to_answer_unless_told_not_to(responds: str, blame: Blame) -> None:
     ended = f"""
@@ -236,6 +249,15 @@ def test_an_answer_too_many_is_whose_request_it_answers() -> None:
     once = expect("x", "upstream", "session.updated", count=1)
     assert result_of(once, updated).blame is Blame.PROXY
     assert result_of(once, updated.replace("0.020 upstream up", "0.020 client   up")).blame is Blame.UPSTREAM
+
+
+def test_what_the_upstream_should_have_refused_is_its_own_where_the_scenario_asks_it_directly() -> None:
+    accepted = """
+        0.010 client up   input_audio_buffer.commit {}
+        0.011 client down input_audio_buffer.committed {}
+    """
+    refused = expect("x", "client", "input_audio_buffer.committed", count=0)
+    assert result_of(refused, accepted, speaks=Speaks.REALTIME).blame is Blame.UPSTREAM
 
 
 def test_a_close_at_the_client_after_the_upstreams_is_the_upstreams() -> None:

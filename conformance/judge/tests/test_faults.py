@@ -32,7 +32,13 @@ SLICE = {
 }
 """A cell of each situation in which a fault once led to a false blame, and of the plain flows."""
 
-_EVENTS = ("session.updated", "response.created", "response.done", "conversation.item.added", "input_audio_buffer.committed")
+_EVENTS = (
+    "session.updated",
+    "response.created",
+    "response.done",
+    "conversation.item.added",
+    "input_audio_buffer.committed",
+)
 _SPOILING = ("drop", "duplicate", "delay", "reorder", "corrupt", "stall")
 ARMED = [
     *(Fault(name, {"size": 100_000} if name == "oversize" else {}) for name in FAULTS),
@@ -94,9 +100,7 @@ OVERLAP = """
 
 
 def test_a_window_whose_bounds_a_fault_moved_tells_nothing_of_the_proxy() -> None:
-    alone = forbid(
-        "x", "upstream", "response.create", after="upstream:response.created", before="upstream:response.done"
-    )
+    alone = forbid("x", "upstream", "response.create", after="upstream:response.created", before="upstream:response.done")
     assert result_of(alone, OVERLAP).blame is Blame.UPSTREAM
     assert result_of(alone, OVERLAP.replace("mark delayed", "mark note")).blame is Blame.PROXY
 
@@ -107,7 +111,9 @@ def test_a_delayed_event_is_the_faults_when_it_comes() -> None:
     assert result_of(twice, OVERLAP.replace("500000", "900000")).blame is Blame.PROXY
 
 
-@pytest.mark.parametrize(("update", "blame"), [("session.update", Blame.PROXY), ("input_audio_buffer.clear", Blame.UPSTREAM)])
+@pytest.mark.parametrize(
+    ("update", "blame"), [("session.update", Blame.PROXY), ("input_audio_buffer.clear", Blame.UPSTREAM)]
+)
 def test_an_update_that_nobody_asked_for_makes_no_proxy_ready(update: str, blame: Blame) -> None:
     stray = f"""
         header {{"fault": "drop"}}
@@ -130,7 +136,9 @@ def test_an_end_that_the_client_saw_needs_no_error_beside_it() -> None:
     """
     shown = expect("x", "client", "Error", within="5s")
     assert result_of(shown, ended).blame is Blame.UPSTREAM
-    assert result_of(shown, ended.replace("1.001 client   down close 1000", "9.0 client up close 1000")).blame is Blame.PROXY
+    assert (
+        result_of(shown, ended.replace("1.001 client   down close 1000", "9.0 client up close 1000")).blame is Blame.PROXY
+    )
 
 
 def test_audio_that_a_fault_delayed_beyond_its_response_is_not_the_proxys_to_play() -> None:

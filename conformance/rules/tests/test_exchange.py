@@ -79,7 +79,9 @@ def test_settings_may_go_up_again_after_an_error_that_left_the_update_unanswered
     assert says("RT-UPDATE-ONCE", ASKED + error('"type": "server_error", "code": null') + again) == []
     assert says("RT-UPDATE-ONCE", ASKED + again) == ["session.update"]
     applied = "0.050 upstream down session.updated\n"
-    assert says("RT-UPDATE-ONCE", ASKED + applied + error('"type": "server_error", "code": null') + again) == ["session.update"]
+    assert says("RT-UPDATE-ONCE", ASKED + applied + error('"type": "server_error", "code": null') + again) == [
+        "session.update"
+    ]
 
 
 def test_what_was_answered_is_not_blamed_for_a_later_error() -> None:
