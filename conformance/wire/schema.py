@@ -6,13 +6,14 @@ or really sends and the SDK does not declare stands in a table with its source. 
 import, so it is imported with the first event.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from conformance.wire.folding import AUDIO_FIELDS
+from conformance.wire.quick_schema import quick_validator
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator
@@ -80,8 +81,8 @@ def problems(event: Mapping[str, Any], side: Side, dialect: Dialect = "ga") -> l
     type_ = event.get("type")
     if not isinstance(type_, str):
         return [Problem("type", "must be a string that names the event")]
-    validator = _validators(side, dialect).get(type_)
-    if validator is None:
+    class_ = _classes(side, dialect).get(type_)
+    if class_ is None:
         return [Problem("type", f"{type_!r} is no {dialect} {side} event")]
     found: list[Problem] = []
     field = AUDIO_FIELDS.get(type_)
@@ -92,7 +93,7 @@ def problems(event: Mapping[str, Any], side: Side, dialect: Dialect = "ga") -> l
             event = _without(event, known.path, known.types, found, known.path)
     if type_ == "response.create" and dialect == "ga":
         event = _without_references(event, found)
-    return [*found, *_check(validator, event)]
+    return [*found, *_check(class_, event)]
 
 
 def _unfold(event: Mapping[str, Any], field: str, found: list[Problem]) -> Mapping[str, Any]:
@@ -136,17 +137,20 @@ def _without_references(event: Mapping[str, Any], found: list[Problem]) -> Mappi
     for index, item in enumerate(items):
         if isinstance(item, Mapping) and item.get("type") == "item_reference":
             place = f"response.input[{index}]"
-            found += [Problem(f"{place}.{each.path}", each.message) for each in _check(_built(ResponseItemReference), item)]
+            found += [Problem(f"{place}.{each.path}", each.message) for each in _check(ResponseItemReference, item)]
         else:
             others.append(item)
     return {**event, "response": {**event["response"], "input": others}}
 
 
-def _check(validator: "SchemaValidator", event: Mapping[str, Any]) -> list[Problem]:
+def _check(class_: Any, event: Mapping[str, Any]) -> list[Problem]:
+    validators = _validators(class_)
+    if validators.quick.isinstance_python(event, strict=True, extra="forbid"):
+        return []
     from pydantic import ValidationError
 
     try:
-        validator.validate_python(event, strict=True, extra="forbid")
+        validators.full.validate_python(event, strict=True, extra="forbid")
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         faults = _choose([_read(detail, event) for detail in details])
@@ -216,12 +220,8 @@ def _distance(faults: Sequence[_Fault], depth: int) -> tuple[int, int, int]:
 
 
 @cache
-def _validators(side: Side, dialect: Dialect) -> Mapping[str, "SchemaValidator"]:
-    """Return the validator of each event type, from the SDK's union of all events."""
-    return {type_: validator for class_ in _classes(side, dialect) for type_, validator in _validator(class_)}
-
-
-def _classes(side: Side, dialect: Dialect) -> Sequence[Any]:
+def _classes(side: Side, dialect: Dialect) -> Mapping[str, Any]:
+    """Return the SDK's class of each event type, from its union of all events."""
     if dialect == "beta":
         from openai.types.beta.realtime import RealtimeClientEvent as BetaClientEvent
         from openai.types.beta.realtime import RealtimeServerEvent as BetaServerEvent
@@ -231,15 +231,18 @@ def _classes(side: Side, dialect: Dialect) -> Sequence[Any]:
         from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
 
         union = RealtimeClientEvent if side == "client" else RealtimeServerEvent
-    return get_args(get_args(union)[0])
+    members = get_args(get_args(union)[0])
+    return {type_: class_ for class_ in members for type_ in get_args(class_.model_fields["type"].annotation)}
 
 
-def _validator(class_: Any) -> Iterator[tuple[str, "SchemaValidator"]]:
-    for type_ in get_args(class_.model_fields["type"].annotation):
-        yield type_, _built(class_)
+class _Validators(NamedTuple):
+    """The two validators of a class: one that only says yes or no, and the SDK's own, which says what is wrong."""
+
+    quick: "SchemaValidator"
+    full: "SchemaValidator"
 
 
-def _built(class_: Any) -> "SchemaValidator":
+@cache
+def _validators(class_: Any) -> _Validators:
     class_.model_rebuild()  # the SDK defers it, and has a stand-in for the validator until then
-    validator: SchemaValidator = class_.__pydantic_validator__
-    return validator
+    return _Validators(quick_validator(class_), class_.__pydantic_validator__)
