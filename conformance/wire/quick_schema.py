@@ -2,8 +2,8 @@
 
 Theory. What an SDK class spends on a valid event is mostly the making of instances, at every depth and, in a union, for
 every member that is tried. Its schema without the ``model`` layers asks the same of the fields and makes none; and in a
-union the first member that fits is proof enough. So what these validators accept, the class accepts; what they refuse is for
-the class to explain.
+union the first member that fits is proof enough. So what these validators accept, the class accepts; what they refuse is
+for the class to explain.
 """
 
 from typing import TYPE_CHECKING, Any
