@@ -55,6 +55,9 @@ def judge(cell: Cell, recording: wire.Recording, target: Target, rules: Mapping[
         message = footer.message or "the harness failed"
         return _only(CheckResult("attempt", CheckKind.EXPECT, Verdict.ERROR, Blame.HARNESS, message, footer.t))
     attempt = Attempt(cell, recording, target)
+    for mark in attempt.index.marks("mock-failed"):
+        message = f"our own mock failed ({mark.data.get('error')}) and hung up; please report it with this recording"
+        return _only(CheckResult("attempt", CheckKind.EXPECT, Verdict.ERROR, Blame.HARNESS, message, mark.t, mark.seq))
     findings = apply_rules(cell, attempt.index, target, rules)
     checks = (*attempt.accidents(), *map(attempt.check, cell.checks), *findings.results)
     return Judgement(worst([check.verdict for check in checks]), checks, findings.observed)

@@ -254,12 +254,16 @@ def test_a_failing_session_closes_1011_and_is_raised_on_leaving() -> None:
         raise ZeroDivisionError
 
     async def scene() -> None:
-        async with MockUpstream(new_session=Puppet(fail)) as mock, connect(mock.url) as client:
+        recorder = tape()
+        mocks = MockUpstream(new_session=Puppet(fail), sink=recorder.leg(Leg.UPSTREAM))
+        async with mocks as mock, connect(mock.url) as client:
             await client.send("{}")
             with pytest.raises(ConnectionClosed) as closed:
                 await client.recv()
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1011
+            assert lines(recorder)[-2:] == [("down", "mark", "mock-failed"), ("down", "close", "")]
+            assert recorder.frames[-2].data == {"error": "ZeroDivisionError"}
 
     with pytest.raises(ExceptionGroup) as raised:
         play(scene)

@@ -164,3 +164,21 @@ def test_a_client_frame_sent_later_than_the_checks_own_window_is_an_error_of_the
     check = expect("x", "upstream", "input_audio_buffer.append", within="450ms", count=3)
     result = result_of(check, late)
     assert (result.verdict, result.blame) == (Verdict.ERROR, Blame.HARNESS)
+
+
+def test_a_mock_that_failed_is_the_harness_and_not_an_upstream_that_ended() -> None:
+    ended = """
+        0.000 client   up   Settings {}
+        0.010 upstream up   open
+        0.020 upstream down mark mock-failed {"error": "KeyError"}
+        0.020 upstream down close 1011
+        0.030 client   down Error {"code": "upstream_closed"}
+        0.030 client   down close 1011
+    """
+    quiet = forbid("no-error", "client", "Error")
+    judgement = judge(cell(quiet), parse_timeline(ended), TARGET)
+    assert [(check.id, check.verdict, check.blame) for check in judgement.checks] == [
+        ("attempt", Verdict.ERROR, Blame.HARNESS)
+    ]
+    assert "our own mock failed (KeyError)" in judgement.checks[0].message
+    assert judge(cell(quiet), parse_timeline(ended.replace("mock-failed", "note")), TARGET).verdict is Verdict.FAIL

@@ -204,6 +204,21 @@ async def test_each_defect_of_the_node_proxy_is_found_by_its_rule_and_its_health
     assert dict(zip(expected, found, strict=True)) == expected
 
 
+async def test_a_mock_that_fails_is_our_own_failure_and_not_the_upstreams(
+    node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("mock_upstream.session.Session.receive", fail)
+    chosen = healthy(node)
+    async with ExternalSubject(chosen) as subject:
+        recording = await attempt(subject)
+    [check] = judge(TURN, recording, chosen).checks
+    assert (check.id, check.verdict, check.blame) == ("attempt", Verdict.ERROR, Blame.HARNESS)
+    assert "our own mock failed (ZeroDivisionError)" in check.message
+
+
 async def test_the_subjects_of_a_run_are_made_once_and_stopped_together(node: str, tmp_path: Path) -> None:
     subjects = ExternalSubjects(tmp_path)
     assert subjects.of(Target()) is None
