@@ -160,7 +160,7 @@ def test_what_the_upstream_sends_of_itself_is_its_own_to_send(detection: str, bl
     """
     committed = expect("x", "upstream", "input_audio_buffer.committed", within="5s")
     assert result_of(committed, heard).blame is blame
-    assert result_of(expect("x", "upstream", "response.done", within="5s"), heard).blame is Blame.PROXY
+    assert result_of(expect("x", "upstream", "response.done", within="5s"), heard).blame is blame
 
 
 @pytest.mark.parametrize(("rms", "blame"), [(3_000, Blame.UPSTREAM), (20, Blame.PROXY)])
@@ -168,7 +168,7 @@ def test_speech_that_the_upstreams_own_detection_never_noticed_is_its_own_to_not
     """What is too soft for any detector may have been spoilt on its way."""
     spoken = f"""
         0.001 client   up   Settings {{}}
-        0.013 upstream down session.updated {{"session": {{"audio": {{"input": {{"turn_detection": {{"type": "server_vad"}}}}}}}}}}
+        0.013 upstream down session.updated {{"session": {{"turn_detection": {{"type": "server_vad"}}}}}}
         0.020 upstream up   input_audio_buffer.append {{"audio": {{"bytes": 9600, "ms": 200, "rms": {[rms] * 10}}}}}
         9.000 client   up   close 1000
     """

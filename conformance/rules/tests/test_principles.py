@@ -357,3 +357,18 @@ def test_a_client_served_by_two_upstreams_in_turn_is_judged_by_each_in_its_time(
     assert [len(link.client.up) for link in view(case(timeline)).links if link.client] == [2, 1]
     assert says("RT-AUDIO-WHOLE", timeline) == []
     assert says("VA-ERROR-HONEST", timeline) == []
+
+
+@pytest.mark.parametrize(("ends", "owner"), [("", 1), ("0.350 upstream down close 1011\n", 0)])
+def test_an_upstream_that_opens_after_its_client_left_is_not_charged_to_one_that_is_served(ends: str, owner: int) -> None:
+    """Seen on a busy machine: a hostile client had left before the handshake that it had caused was over."""
+    timeline = f"""header {{"clock": "real"}}
+        0.000 client   up   open {{}}
+        0.100 upstream up   open {{}}
+        0.200 client#1 up   open {{}}
+        0.300 client#1 up   close 1000
+        {ends}0.400 upstream#1 up open {{}}
+        0.500 upstream#1 up close 1000"""
+    late = view(case(timeline)).links[1]
+    assert late.client is not None
+    assert late.client.number == owner
