@@ -95,9 +95,13 @@ def _compare(link: Link, sent: Sequence[Frame], appends: Sequence[Frame]) -> Ite
     taken = chunks(appends, format_up)
     whole = chunks(sent, heard)
     readings = [_audio(link, whole, {chunk.sha for chunk in taken}), whole]
-    differing = [list(_differences(link, given, taken, heard, format_up)) for given in readings]
-    if all(differing):
-        yield from differing[0]
+    first: list[Finding] = []
+    for given in readings:
+        differing = list(_differences(link, given, taken, heard, format_up))
+        if not differing:
+            return
+        first = first or differing
+    yield from first
 
 
 def _differences(

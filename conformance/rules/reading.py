@@ -22,6 +22,8 @@ def mapping(value: Any) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one."""
     if type(value) is dict:
         return value
+    if value is None:  # the most frequent other value, and an abstract class is slow to ask
+        return {}
     return value if isinstance(value, Mapping) else {}
 
 

@@ -17,6 +17,7 @@ COMMIT_MINIMUM: Final = 100 * MILLISECOND
 """The API refuses to commit less (ground truth §3.2 input_audio_buffer_commit_empty)."""
 PAUSE: Final = 500 * MILLISECOND
 """A gap this long between two chunks is a pause: longer than the debounce of known proxies, shorter than a breath taken."""
+_NUMBERS: Final = frozenset({int, float, bool})
 
 
 def upstream_format(link: Link, side: str = "input") -> AudioFormat:
@@ -99,5 +100,5 @@ def folded(frame: Frame) -> Mapping[str, Any]:
     """
     body = frame.data if frame.kind is Kind.BINARY else mapping(frame.data.get(AUDIO_FIELDS.get(frame.type, "")))
     whole = isinstance(body.get("bytes"), int) and isinstance(body.get("sha256", ""), str)
-    loud = all(isinstance(rms, int | float) for rms in listed(body.get("rms")))
+    loud = _NUMBERS.issuperset(map(type, listed(body.get("rms"))))
     return body if (whole and loud) or isinstance(body.get("chars"), int) else {}

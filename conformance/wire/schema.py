@@ -86,7 +86,7 @@ def problems(event: Mapping[str, Any], side: Side, dialect: Dialect = "ga") -> l
         return [Problem("type", f"{type_!r} is no {dialect} {side} event")]
     found: list[Problem] = []
     field = AUDIO_FIELDS.get(type_)
-    if field is not None and isinstance(event.get(field), Mapping):
+    if field is not None and isinstance(event.get(field), dict):
         event = _unfold(event, field, found)
     if side == "server":
         for known in _undeclared(type_, dialect):
@@ -116,10 +116,11 @@ def _without(
     key, *rest = path
     if key == "*":
         return [_without(each, tuple(rest), types, found, whole) for each in value] if isinstance(value, list) else value
-    if not isinstance(value, Mapping) or key not in value:
+    if not isinstance(value, dict) or key not in value:
         return value
     if rest:
-        return {**value, key: _without(value[key], tuple(rest), types, found, whole)}
+        inner = _without(value[key], tuple(rest), types, found, whole)
+        return value if inner is value[key] else {**value, key: inner}
     if type(value[key]) not in types:
         found.append(Problem(".".join(whole), f"must be {' or '.join(each.__name__ for each in types)}"))
     return {name: each for name, each in value.items() if name != key}
