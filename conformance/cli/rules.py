@@ -65,6 +65,10 @@ def _explain(console: Console, rule: Rule) -> None:
     console.print(Text(rule.id, style="bold"), Text(f"· {rule.kind} · {rule.level} · blame {rule.blame}"))
     for title, words in (("Rule", rule.sentence), ("Why", rule.why), ("Source", rule.source)):
         console.print(Text(f"{title}: ", style="bold"), _plain(words), sep="")
+    if rule.excludes is not None:
+        console.print(
+            Text("Choice: ", style="bold"), f"{rule.excludes} asks for the opposite; turn on one of the two", sep=""
+        )
     found = example(rule.id)
     console.print("\nA recording that keeps it", style="bold")
     _show(console, found.keeps, [])

@@ -15,6 +15,7 @@ from conformance.wire.durations import SECOND
     why="The last words before hanging up belong in the transcript.",
     source="A product's choice",
     kind=RuleKind.POLICY,
+    excludes="RT-CLOSE-QUIET",
 )
 def close_commits(case: Case) -> Sequence[Finding] | None:
     """Look at the audio that waited when the client left."""
@@ -46,6 +47,7 @@ def _ended(link: Link) -> bool:
     why="Work for somebody who is gone costs money and can fail loudly.",
     source="A product's choice",
     kind=RuleKind.POLICY,
+    excludes="RT-CLOSE-COMMITS",
 )
 def close_quiet(case: Case) -> Sequence[Finding] | None:
     """Look at what went up after the client's close."""

@@ -78,6 +78,8 @@ class Rule:
     level: Level = Level.MUST
     realtime: bool = False
     """True for a contract rule that holds for Realtime clients, too (its findings then carry their own level)."""
+    excludes: str | None = None
+    """The policy that asks for the opposite: a target turns on one of the two."""
 
 
 RULES: Final[dict[str, Rule]] = {}
@@ -94,13 +96,14 @@ def rule(
     blame: Blame = Blame.PROXY,
     level: Level = Level.MUST,
     realtime: bool = False,
+    excludes: str | None = None,
 ) -> Callable[[Judge], Judge]:
     """Register the decorated function as a rule."""
 
     def register(judge: Judge) -> Judge:
         if id in RULES:
             raise ValueError(f"rule {id} is defined twice")
-        RULES[id] = Rule(id, sentence, why, source, kind, blame, judge, level, realtime)
+        RULES[id] = Rule(id, sentence, why, source, kind, blame, judge, level, realtime, excludes)
         return judge
 
     return register

@@ -58,6 +58,9 @@ def read_target_table(name: str, table: Mapping[str, Any], where: str) -> Target
     contradicting = sorted({*values.get("rules_off", ())} & {*values.get("rules_on", ())})
     if contradicting:
         raise ValueError(f"{where}: {contradicting[0]} is both in rules_off and in rules_on; leave one")
+    for rule in values.get("rules_on", ()):
+        if (other := _excluded_by(rule)) in values["rules_on"]:
+            raise ValueError(f"{where}.rules_on: {rule} and {other} ask for opposite things; leave one")
     return Target(name=name, **values)
 
 
@@ -90,6 +93,12 @@ def _strings(value: Any, where: str) -> Mapping[str, str]:
     if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
         raise ValueError(f"{where} must be a table of strings")
     return value
+
+
+def _excluded_by(rule: str) -> str | None:
+    from conformance.rules.model import RULES
+
+    return RULES[rule].excludes
 
 
 def _reasons(value: Any, where: str) -> Mapping[str, str]:

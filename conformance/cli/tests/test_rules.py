@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from conformance.cli.rules import command
 from conformance.rules import CATALOGUE
+from conformance.rules.model import RULES
 
 app = typer.Typer()
 app.command()(command)
@@ -41,3 +42,13 @@ def test_every_rule_can_be_explained(id_: str) -> None:
     result = RUNNER.invoke(app, [id_])
     assert result.exit_code == 0
     assert any(line.startswith("! at") for line in result.output.splitlines())
+
+
+def test_of_two_policies_that_ask_for_opposite_things_each_names_the_other() -> None:
+    for id_, rule in RULES.items():
+        if rule.excludes is not None:
+            assert RULES[rule.excludes].excludes == id_
+            assert (
+                f"Choice: {rule.excludes} asks for the opposite; turn on one of the two" in RUNNER.invoke(app, [id_]).output
+            )
+    assert RULES["RT-CLOSE-QUIET"].excludes == "RT-CLOSE-COMMITS"

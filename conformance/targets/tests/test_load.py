@@ -84,6 +84,10 @@ def test_one_protocol_needs_no_list(tmp_path: Path) -> None:
             "rules_on = {RT-CLOSE-QUIET = 'x'}\nrules_off = {RT-CLOSE-QUIET = 'y'}",
             "RT-CLOSE-QUIET is both in rules_off and in rules_on",
         ),
+        (
+            "rules_on = {RT-CLOSE-QUIET = 'x', RT-CLOSE-COMMITS = 'y'}",
+            "rules_on: RT-CLOSE-QUIET and RT-CLOSE-COMMITS ask for opposite things; leave one",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path: Path, table: str, sentence: str) -> None:
