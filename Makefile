@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 COUNT ?= 5
 ARGS ?=
+NODE_PROXY := conformance/tests/node_proxy
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	command -v $(name) >/dev/null && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: help setup conformance test lint bench report lock clean
+.PHONY: help setup conformance test external lint bench report lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,13 @@ conformance: setup ## Run every scenario on the mock through the reference proxy
 
 test: setup ## Run our own tests
 	$(BIN)/pytest conformance mock_upstream reports --quiet -n 2 $(ARGS)
+
+external: setup $(NODE_PROXY)/node_modules ## Run every scenario once on a small independent proxy in Node, in real time
+	$(BIN)/pytest scenarios --target node --concurrency 32 --quiet $(ARGS)
+
+$(NODE_PROXY)/node_modules: $(NODE_PROXY)/package-lock.json
+	cd $(NODE_PROXY) && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 lint: setup ## Check style, types and the lock file
 	$(BIN)/ruff format --check .
