@@ -71,31 +71,31 @@ def case_of(cell: Cell, recording: Recording, target: Target) -> Case:
     )
 
 
-def is_on(rule: Rule, cell: Cell, target: Target) -> bool:
-    """Tell whether a rule holds for a scenario on a target."""
-    if rule.id in target.rules_off:
-        return False
-    if rule.id.startswith(_GATEWAY):
-        return cell.speaks is Speaks.REALTIME and has_subject(cell, target)
-    if rule.kind in (RuleKind.API, RuleKind.UPSTREAM):
-        return True
-    if rule.kind is RuleKind.CONTRACT and (cell.speaks is Speaks.VOICE_AGENT or rule.realtime):
-        return True
-    return rule.id in target.rules_on or rule.id in cell.refs or any(check.ref == rule.id for check in cell.checks)
+def rules_on(cell: Cell, target: Target, rules: Mapping[str, Rule]) -> list[Rule]:
+    """Return the rules that hold for a scenario on a target."""
+    voice_agent = cell.speaks is Speaks.VOICE_AGENT
+    gateway = not voice_agent and has_subject(cell, target)
+    named = {*target.rules_on, *cell.refs, *(check.ref for check in cell.checks)}
+
+    def is_on(rule: Rule) -> bool:
+        if rule.id.startswith(_GATEWAY):
+            return gateway
+        if rule.kind is RuleKind.API or rule.kind is RuleKind.UPSTREAM:
+            return True
+        return (rule.kind is RuleKind.CONTRACT and (voice_agent or rule.realtime)) or rule.id in named
+
+    return [rule for rule in rules.values() if rule.id not in target.rules_off and is_on(rule)]
 
 
 def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Rule]) -> Findings:
     """Judge a recording by every rule that is on."""
     case = case_of(cell, index.recording, target)
-    seen = {frame.seq: frame for frame in index.frames}
     driven = bool(index.marks("step"))
     deaf = _deaf_from(index)
     lateness = worst_lateness(index)
     results: list[CheckResult] = []
     observed: list[str] = []
-    for rule in rules.values():
-        if not is_on(rule, cell, target):
-            continue
+    for rule in rules_on(cell, target, rules):
         try:
             findings = rule.judge(case)
         except Exception as error:  # noqa: BLE001  a rule's own fault must not hide what the other rules found
@@ -104,6 +104,9 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
         if findings is None:
             continue
         observed.append(rule.id)
+        if not findings:
+            continue
+        seen = {frame.seq: frame for frame in index.frames}
         late = excused(rule, tuple(findings), case, lateness)
         for finding in findings:
             if finding.cause in late:
