@@ -31,7 +31,7 @@ import selectors
 import socket
 import struct
 import termios
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import Context
@@ -209,15 +209,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def end(self) -> None:
         """Cancel what still runs, let it end, and close."""
         try:
-            left = asyncio.all_tasks(self)
-            for task in left:
-                task.cancel()
-            if left:
-                self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            self.run_until_complete(self.shutdown_asyncgens())
-            self.run_until_complete(self.shutdown_default_executor())
+            self.run_until_complete(self._wind_down(asyncio.all_tasks(self)))
         finally:
             self.close()
+
+    async def _wind_down(self, left: Iterable[asyncio.Task[Any]]) -> None:
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self.shutdown_asyncgens()
+        await self.shutdown_default_executor()
 
     async def _start_child(self, start: Any) -> Any:
         self._pending += 1
