@@ -18,9 +18,8 @@ from websockets.extensions.permessage_deflate import enable_server_permessage_de
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
+from mock_upstream.framing import Framing, Upgrade, frame_header, read_upgrade
 from mock_upstream.http import HttpRequest, read_request
 
 LOG: Final = logging.getLogger("mock_upstream")
@@ -56,35 +55,6 @@ class Listener(Protocol):
         """Learn, once, that the connection ended other than by our own `close` or `abort`."""
 
 
-class _Framing(ServerProtocol):
-    """The protocol, which can be told to leave pings unanswered and needs no subprotocol."""
-
-    answers_pings = True
-
-    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        """Choose ``realtime`` if it is offered: a browser offers it beside its key."""
-        return next((name for name in subprotocols if name == "realtime"), None)
-
-    def send_frame(self, frame: Frame) -> None:
-        """Queue a frame, unless it is a pong that is not to be sent."""
-        if self.answers_pings or frame.opcode is not Opcode.PONG:
-            super().send_frame(frame)
-
-
-def _header(first: int, size: int) -> bytes:
-    """Return the header of an unfragmented frame of a server, which masks nothing (RFC 6455 §5.2)."""
-    if size < 126:
-        return bytes((first, size))
-    if size < 65_536:
-        return bytes((first, 126, size >> 8, size & 0xFF))
-    return struct.pack("!BBQ", first, 127, size)
-
-
-_SHORT: Final = 1_024
-_SHORT_TEXT: Final = tuple(_header(0x81, size) for size in range(_SHORT))
-"""The headers of short text frames, made beforehand: a delta's costs a look-up."""
-
-
 class Connection(asyncio.Protocol):
     """A client's connection, from the first byte to the last."""
 
@@ -99,15 +69,12 @@ class Connection(asyncio.Protocol):
         self._on_made = on_made
         self._on_request = on_request
         self._on_lost = on_lost
-        self._framing = _Framing(
-            extensions=enable_server_permessage_deflate(None) if deflate else None,
-            max_size=MAX_FRAME,
-            logger=LOG,
-        )
+        self._deflate = deflate
+        self._framing: Framing
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._listener: Listener | None = None
-        self._upgrade: Request | None = None
+        self._upgrade: Request | Upgrade | None = None
         self._early: bytearray | None = bytearray()
         self._parts: list[bytes] = []
         self._parts_are_text = True
@@ -135,8 +102,10 @@ class Connection(asyncio.Protocol):
         """Answer the upgrade; return the listener made for the chosen subprotocol, None if the handshake was no good."""
         if self._upgrade is None or self._transport.is_closing():
             return None
-        response = self._framing.accept(self._upgrade)
-        self._framing.send_response(response)
+        if isinstance(self._upgrade, Upgrade):
+            self._framing.writes.append(self._upgrade.response)
+        else:
+            self._framing.send_response(self._framing.accept(self._upgrade))
         self._stop_timer()
         if self._framing.state is not State.OPEN:
             self.flush()
@@ -158,7 +127,7 @@ class Connection(asyncio.Protocol):
         if self._framing.extensions:
             (self._framing.send_binary if binary else self._framing.send_text)(payload)
         else:
-            self._framing.writes += (_header(0x82 if binary else 0x81, len(payload)), payload)
+            self._framing.writes += (frame_header(0x82 if binary else 0x81, len(payload)), payload)
 
     def send_many(self, texts: Sequence[bytes]) -> None:
         """Queue text frames."""
@@ -166,11 +135,7 @@ class Connection(asyncio.Protocol):
             for text in texts:
                 self.send(text)
             return
-        writes = self._framing.writes
-        for text in texts:
-            size = len(text)
-            writes.append(_SHORT_TEXT[size] if size < _SHORT else _header(0x81, size))
-            writes.append(text)
+        self._framing.send_texts(texts)
 
     def flush(self) -> None:
         """Write what is queued, in one write; during a read that is put off to its end."""
@@ -238,23 +203,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: HTTP first, then frames; answers to all frames of one read leave in one write."""
-        if self._early is not None:
-            self._early += data
-            if not self._read_http(self._early):
-                return
-        else:
-            self._framing.receive_data(data)
         self._reading = True
-        for event in self._framing.events_received():
-            if isinstance(event, Frame):
-                self._take(event)
-            elif isinstance(event, Request):
-                self._upgrade = event
-                self._on_request(self, HttpRequest.of_upgrade(event))
+        if self._early is None:
+            self._read_frames(data)
+        else:
+            self._early += data
+            self._read_http(bytes(self._early))
         self._reading = False
-        if self._framing.close_expected() and not self._ended:
-            self._end_by_peer()
-        self.flush()
+        if self._early is None:
+            if self._framing.close_expected() and not self._ended:
+                self._end_by_peer()
+            self.flush()
 
     def eof_received(self) -> None:
         """Take the client's end of stream; the transport closes itself after it."""
@@ -267,6 +226,9 @@ class Connection(asyncio.Protocol):
         self._stop_timer()
         if not self._ended:
             self._end(Ending(CloseCode.ABNORMAL_CLOSURE, "", by_client=True))
+        self._listener = None
+        if self._early is None:
+            self._framing.parser.close()  # a generator that holds its own object would wait for the garbage collector
         self._on_lost(self)
 
     def pause_writing(self) -> None:
@@ -280,17 +242,40 @@ class Connection(asyncio.Protocol):
 
     # Inside
 
-    def _read_http(self, early: bytearray) -> bool:
-        """Hand a plain request over once it is whole; True when the bytes were given to the framing instead."""
-        if early.startswith(b"GET "):
-            self._early = None
-            self._framing.receive_data(bytes(early))
-            return True
-        request = read_request(bytes(early))
-        if request is not None:
-            early.clear()
-            self._on_request(self, request)
-        return False
+    def _read_http(self, early: bytes) -> None:
+        """Hand over a plain request once it is whole; what begins with GET is the framing's, and perhaps an upgrade."""
+        if not early.startswith(b"GET "):
+            request = read_request(early)
+            if request is not None:
+                self._early = bytearray()
+                self._on_request(self, request)
+            return
+        self._early = None
+        upgrade = None if self._deflate else read_upgrade(early)
+        if upgrade is not None:
+            self._framing = Framing(state=State.OPEN, max_size=MAX_FRAME, logger=LOG)
+            self._ask(upgrade, upgrade.request)
+        else:
+            extensions = enable_server_permessage_deflate(None) if self._deflate else None
+            self._framing = Framing(extensions=extensions, max_size=MAX_FRAME, logger=LOG)
+            self._read_frames(early)
+
+    def _ask(self, upgrade: Request | Upgrade, request: HttpRequest) -> None:
+        self._upgrade = upgrade
+        self._on_request(self, request)
+
+    def _read_frames(self, data: bytes) -> None:
+        texts, rest = self._framing.take_texts(data)
+        if rest:
+            self._framing.receive_data(rest)
+        for text in texts:
+            self._parts_are_text = True
+            self._deliver(text)
+        for event in self._framing.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+            elif isinstance(event, Request):
+                self._ask(event, HttpRequest.of_upgrade(event))
 
     def _take(self, frame: Frame) -> None:
         match frame.opcode:

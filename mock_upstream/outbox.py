@@ -44,8 +44,8 @@ class Outbox:
         """The fault of everything that is said at the moment."""
         self.translate: Translate | None = None
         """Gives events their form in the session's dialect; None where they have it."""
-        self.play: Callable[[ScriptRule, Outgoing], None] = lambda _rule, _replaced: None
-        self.arm: Callable[[Fault, str | None], None] = lambda _fault, _scripted: None
+        self.play: Callable[[ScriptRule, Outgoing], None] = _play_nothing
+        self.arm: Callable[[Fault, str | None], None] = _arm_nothing
         self.on_sent: list[Callable[[Mapping[str, Any]], None]] = []
         self._agenda = agenda
         self._rules = rules
@@ -107,6 +107,14 @@ class Outbox:
     def close(self, code: int, reason: str = "", scripted: str | None = None) -> None:
         """Close the connection; nothing goes out after it."""
         self._end(Close(code, reason, scripted))
+
+    def let_go(self) -> None:
+        """The client is gone: nothing goes out any more, and nothing here holds on to the session."""
+        self.closed = True
+        self.on_sent.clear()
+        self.translate = None
+        self.play = _play_nothing
+        self.arm = _arm_nothing
 
     def stall(self, scripted: str | None) -> None:
         """Withhold everything from now on; the connection stays open."""
@@ -194,3 +202,11 @@ class Outbox:
             listener(outgoing.event)
         if self._overtaken is not None:
             self._flush_overtaken()
+
+
+def _play_nothing(_rule: ScriptRule, _replaced: Outgoing) -> None:
+    """No session is there to play a reply."""
+
+
+def _arm_nothing(_fault: Fault, _scripted: str | None) -> None:
+    """No session is there to arm a fault."""

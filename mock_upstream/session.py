@@ -92,7 +92,7 @@ class Session:
     def closed(self, now: Micros) -> None:
         """The client is gone."""
         self._state.agenda.run(min(now, self._state.now))
-        self._state.outbox.closed = True
+        self._state.outbox.let_go()
         self._state.agenda.clear()
 
     def _finish(self, now: Micros) -> list[Action]:

@@ -5,7 +5,7 @@ that was cut off half-way loads with ``footer`` None and without its broken last
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -14,11 +14,13 @@ from typing import Any, BinaryIO, Final, Protocol
 
 import orjson
 
-from conformance.wire.audio import AudioFormat, realtime_format, voice_agent_format
+from conformance.wire.audio import AudioFormat
 from conformance.wire.durations import SECOND, Micros
-from conformance.wire.folding import AudioStream, KeepAudio, fold_binary, fold_event, fold_unreadable
+from conformance.wire.folding import AUDIO_FIELDS, KeepAudio, fold_binary, fold_event, fold_unreadable
 from conformance.wire.frames import Direction, Frame, Kind, Leg
-from conformance.wire.unread import READ, UnreadSink
+from conformance.wire.streams import DECLARING, Streams
+from conformance.wire.streams import session_format as session_format
+from conformance.wire.unread import Lines, UnreadSink
 
 SCHEMA: Final = 1
 _BLOT: Final = b"[secret]"
@@ -131,8 +133,7 @@ class Recorder:
         self.footer: Footer | None = None
         self.listeners: list[Callable[[Frame], None]] = []
         self._now = now
-        self._client_format = client_format
-        self._keep_audio = keep_audio
+        self._streams = Streams(client_format, keep_audio)
         plain = [secret for secret in secrets if len(secret) >= 6]
         self._secrets = tuple({form: None for secret in plain for form in (orjson.dumps(secret)[1:-1], secret.encode())})
         self._blotted: dict[int, bytes] = {}
@@ -141,14 +142,16 @@ class Recorder:
         self._keep_frames = keep_frames
         self._only_writes = stream is not None and not keep_frames
         self._count = 0
-        self._audio: dict[tuple[Leg, int, Direction], AudioStream] = {}
         if stream is not None:
             stream.write(header_line(header))
 
     def leg(self, leg: Leg) -> Sink:
         """Return the sink of a leg."""
         record = partial(self._record, leg)
-        return UnreadSink(self.listeners, record, partial(self._write_unread, leg)) if self._only_writes else record
+        if not self._only_writes:
+            return record
+        declare = partial(self._streams.note_unread, leg)
+        return UnreadSink(self.listeners, record, partial(self._write_unread, leg), declare)
 
     def finish(self, footer: Footer) -> Recording:
         """Write the footer and return the recording."""
@@ -165,7 +168,7 @@ class Recorder:
 
     def audio_format(self, leg: Leg, conn: int, direction: Direction) -> AudioFormat:
         """Return the audio format in force on one direction of a connection, as the frames so far declared it."""
-        return self._audio_of(leg, conn, direction).format
+        return self._streams.of(leg, conn, direction).format
 
     def _record(
         self,
@@ -189,7 +192,7 @@ class Recorder:
         for listener in self.listeners:
             listener(frame)
 
-    def _write_unread(self, leg: Leg, conn: int, lines: Sequence[tuple[bytes, bytes]], tail: bytes) -> None:
+    def _write_unread(self, leg: Leg, conn: int, lines: Lines, tail: bytes) -> None:
         """Write the lines of events of this instant around their own bytes; see `conformance.wire.unread`."""
         place = f',"t":{self._now() / SECOND!r},"leg":"{leg.value}","conn":{conn}'.encode()
         numbered = enumerate(lines, self._count)
@@ -204,7 +207,7 @@ class Recorder:
         if kind is Kind.BINARY and isinstance(body, Mapping):
             return "", body
         if kind is Kind.BINARY:
-            return "", fold_binary(bytes(body) if isinstance(body, bytes) else b"", self._audio_of(leg, conn, direction))
+            return "", fold_binary(bytes(body) if isinstance(body, bytes) else b"", self._streams.of(leg, conn, direction))
         if isinstance(body, str | bytes):
             try:
                 event = orjson.loads(body)
@@ -218,33 +221,14 @@ class Recorder:
             return str(body.get("mark", "")), {key: value for key, value in body.items() if key != "mark"}
         if kind is not Kind.TEXT:
             return "", body
-        self._note_formats(leg, conn, body)
         type_ = body.get("type")
-        return type_ if isinstance(type_, str) else "", fold_event(body, self._audio_of(leg, conn, direction))
-
-    def _audio_of(self, leg: Leg, conn: int, direction: Direction) -> AudioStream:
-        key = (leg, conn, direction)
-        if key not in self._audio:
-            self._audio[key] = AudioStream(keep=self._keep_audio)
-            if leg is Leg.CLIENT and self._client_format is not None:
-                self._audio[key].format = self._client_format
-        return self._audio[key]
-
-    def _note_formats(self, leg: Leg, conn: int, event: Mapping[str, Any]) -> None:
-        if event.get("type") not in READ:
-            return
-        match event:
-            case {"type": "Settings", "audio": {**audio}}:
-                for direction, side in ((Direction.UP, "input"), (Direction.DOWN, "output")):
-                    stream = self._audio_of(leg, conn, direction)
-                    stream.format = voice_agent_format(audio.get(side), stream.format)
-            case {"type": "session.updated" | "session.created", "session": {**session}}:
-                for direction, side in ((Direction.UP, "input"), (Direction.DOWN, "output")):
-                    found = realtime_format(session_format(session, side))
-                    if found is not None:
-                        self._audio_of(leg, conn, direction).format = found
-            case _:
-                pass
+        if not isinstance(type_, str):
+            return "", body
+        if type_ in DECLARING:
+            self._streams.note(leg, conn, body)
+        elif type_ in AUDIO_FIELDS:
+            return type_, fold_event(body, self._streams.of(leg, conn, direction))
+        return type_, body
 
     def _scrub(self, line: bytes) -> bytes:
         for secret in self._secrets:
@@ -255,13 +239,6 @@ class Recorder:
 def scrub(line: bytes) -> bytes:
     """Replace what looks like a key of the API (``sk-…``) or a client secret (``ek_…``)."""
     return _SECRET.sub(_BLOT, line) if b"sk-" in line or b"ek_" in line else line
-
-
-def session_format(session: Mapping[Any, Any], side: str) -> Any:
-    """Return the audio format a session object declares for ``input`` or ``output``, in either dialect; None if none."""
-    audio = session.get("audio")
-    nested = audio.get(side) if isinstance(audio, Mapping) else None
-    return nested.get("format") if isinstance(nested, Mapping) else session.get(f"{side}_audio_format")
 
 
 def header_line(header: Header) -> bytes:

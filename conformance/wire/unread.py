@@ -1,31 +1,40 @@
-"""Recording encoded events unread: at thousands of deltas a second, decoding and encoding them once more is what costs."""
+"""Recording encoded events unread: at thousands of deltas a second, decoding and encoding them once more is what costs.
+
+A line of a recording ends with the event itself, so an event that is compact JSON is written as it came, behind a beginning
+that depends on its type alone. Read are only events with audio, which is folded; what declares an audio format is kept and
+read when audio comes.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
 from conformance.wire.folding import AUDIO_FIELDS
 from conformance.wire.frames import Direction, Frame, Kind
+from conformance.wire.streams import REALTIME
 
-READ: Final = frozenset({*AUDIO_FIELDS, "Settings", "session.created", "session.updated"})
-"""Events that a recorder reads: audio is folded, declared formats are noted."""
-
+READ: Final = frozenset({*AUDIO_FIELDS, "Settings"})
+"""Events that a recorder reads at once."""
+Lines = list[tuple[bytes, bytes]]
+"""For each event what its line says between the connection and the event, and the event."""
 _TYPE_FIRST: Final = b'{"type":"'
 _TAIL: Final = b"}\n"
 _PLAIN: Final = re.compile(r"[a-z_.]+")
 _Middles = dict[bytes, bytes | None]
 """What a line says between the connection and the event, by how the event begins; None when it must be read."""
-_MIDDLES_UP: Final[_Middles] = {}
-_MIDDLES_DOWN: Final[_Middles] = {}
+_MIDDLES: Final[Mapping[Direction, _Middles]] = {direction: {} for direction in Direction}
 _MOST_MIDDLES: Final = 5_000
+_DECLARING_STARTS: Final = frozenset(_TYPE_FIRST + type_.encode() for type_ in REALTIME)
 
 
 class UnreadSink:
     """The sink of one leg for a recorder that only writes: passes on the bytes of events that need not be read.
 
-    ``record`` takes the events that must be read (`READ`) and every other frame, and all of them while somebody listens.
+    ``record`` takes the events that must be read and every other frame, and all of them while somebody listens; ``write``
+    takes the lines of one connection and their tail, ``declare`` the events that declare formats.
     """
 
     prefers_bytes = True
@@ -34,11 +43,13 @@ class UnreadSink:
         self,
         listeners: list[Callable[[Frame], None]],
         record: Callable[..., None],
-        write: Callable[[int, Sequence[tuple[bytes, bytes]], bytes], None],
+        write: Callable[[int, Lines, bytes], None],
+        declare: Callable[[int, bytes], None],
     ) -> None:
         self._listeners = listeners
         self._record = record
         self._write = write
+        self._declare = declare
 
     def __call__(
         self,
@@ -48,38 +59,74 @@ class UnreadSink:
         body: str | bytes | Mapping[str, Any],
         scripted: str | None = None,
     ) -> None:
-        """Record one frame."""
-        if type(body) is bytes and kind is Kind.TEXT and not self._listeners:
-            (middle,) = _middles((body,), direction)
-            if middle is not None:
-                tail = _TAIL if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
-                self._write(conn, ((middle, body),), tail)
-                return
-        self._record(conn, direction, kind, body, scripted)
+        """Record one frame; a text's bytes are compact JSON, a str is whatever came."""
+        if kind is not Kind.TEXT or self._listeners:
+            self._record(conn, direction, kind, body, scripted)
+            return
+        tail = _TAIL if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
+        if type(body) is bytes:
+            if self._write_unread(conn, direction, (body,), tail):
+                self._record(conn, direction, kind, body, scripted)
+            return
+        event = _loads(body) if isinstance(body, str) else body
+        type_ = event.get("type") if isinstance(event, Mapping) else None
+        if not isinstance(type_, str) or type_ in READ:
+            self._record(conn, direction, kind, body if event is None else event, scripted)
+            return
+        text = orjson.dumps(event, option=orjson.OPT_NON_STR_KEYS)
+        self._write(conn, [(_middle(type_, direction), text)], tail)
+        if type_ in REALTIME:
+            self._declare(conn, text)
 
     def many(self, conn: int, direction: Direction, bodies: Sequence[bytes]) -> None:
         """Record events of the same instant that no script had a hand in."""
-        middles = _middles(bodies, direction)
-        unread = [(middle, body) for middle, body in zip(middles, bodies, strict=True) if middle is not None]
-        if len(unread) < len(bodies) or self._listeners:
+        if self._listeners:
             for body in bodies:
-                self(conn, direction, Kind.TEXT, body)
-        else:
-            self._write(conn, unread, _TAIL)
+                self._record(conn, direction, Kind.TEXT, body)
+            return
+        while bodies:
+            bodies = self._write_unread(conn, direction, bodies, _TAIL)
+            if bodies:
+                self._record(conn, direction, Kind.TEXT, bodies[0])
+                bodies = bodies[1:]
+
+    def _write_unread(self, conn: int, direction: Direction, bodies: Sequence[bytes], tail: bytes) -> Sequence[bytes]:
+        """Write events up to the first that must be read; return the rest."""
+        middles = _MIDDLES[direction]
+        lines: Lines = []
+        rest: Sequence[bytes] = ()
+        for number, body in enumerate(bodies):
+            start = body[: body.find(b'"', 9)]
+            middle = middles[start] if start in middles else _learn(middles, start, direction)
+            if middle is None:
+                rest = bodies[number:]
+                break
+            lines.append((middle, body))
+            if start in _DECLARING_STARTS:
+                self._declare(conn, body)
+        if lines:
+            self._write(conn, lines, tail)
+        return rest
 
 
-def _middles(bodies: Sequence[bytes], direction: Direction) -> list[bytes | None]:
-    known = _MIDDLES_UP if direction is Direction.UP else _MIDDLES_DOWN
-    starts = [body[: body.find(b'"', len(_TYPE_FIRST))] for body in bodies]
-    return [known[start] if start in known else _learn(known, start, direction) for start in starts]
+def _loads(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _learn(known: _Middles, start: bytes, direction: Direction) -> bytes | None:
     type_ = start[len(_TYPE_FIRST) :].decode("ascii", "replace")
     middle = None
     if start.startswith(_TYPE_FIRST) and type_ not in READ and _PLAIN.fullmatch(type_):
-        words = (direction.value, Kind.TEXT.value, type_)
-        middle = ',"dir":"{}","kind":"{}","type":"{}","data":'.format(*words).encode()
+        middle = _middle(type_, direction)
     if len(known) < _MOST_MIDDLES:
         known[start] = middle
     return middle
+
+
+@lru_cache(maxsize=256)
+def _middle(type_: str, direction: Direction) -> bytes:
+    words = (direction.value.encode(), Kind.TEXT.value.encode(), orjson.dumps(type_))
+    return b',"dir":"%b","kind":"%b","type":%b,"data":' % words
