@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from conformance.judge.owing import ANSWERS, listens, owes
+from conformance.judge.owing import ANSWERS, listens, owes, owes_audio
 from conformance.judge.words import error_parts
 from conformance.rules.exchange import Exchange
 from conformance.rules.reading import response_id
@@ -52,6 +52,9 @@ _SOURCES: Final = {
     "binary": ("response.output_audio.delta", "response.audio.delta"),
 }
 """The upstream events that a proxy makes each message of: one of them seen, the message is the proxy's to send."""
+
+_SPOKEN: Final = frozenset({"binary", "response.output_audio.delta", "response.output_audio.done"})
+"""What only an answer in audio brings."""
 
 _ABOUT: Final = (
     ("conversation_already_has_active_response", "response.create"),
@@ -125,6 +128,8 @@ class Evidence:
         if failed:
             return self._of_failure(failed[-1])
         if owes(self.index, self.own_script, deadline):
+            return Blame.UPSTREAM
+        if type_ in _SPOKEN and owes_audio(self.index, self.own_script, deadline):
             return Blame.UPSTREAM
         unasked = leg is Leg.UPSTREAM and type_.startswith(_UNASKED) and listens(self.index, deadline)
         return Blame.UPSTREAM if unasked else Blame.PROXY

@@ -49,6 +49,36 @@ def owes(index: Index, own_script: frozenset[str], deadline: Micros) -> bool:
     return _owes_own_response(index, deadline) or _is_deaf(index, deadline)
 
 
+def owes_audio(index: Index, own_script: frozenset[str], deadline: Micros) -> bool:
+    """Tell whether the upstream answered in writing although nobody had asked it not to speak."""
+    asked = index.texts(Leg.UPSTREAM, "session.update", "response.create")
+    wanted = [modalities for frame in asked if (modalities := _modalities(frame.data)) is not None]
+    if wanted and "audio" not in wanted[-1]:
+        return False
+    done = [f for f in index.texts(Leg.UPSTREAM, "response.done") if f.t <= deadline and f.scripted not in own_script]
+    return bool(done) and _is_written(done[-1].data)
+
+
+def _modalities(request: Mapping[Any, Any]) -> Sequence[Any] | None:
+    """Return the output modalities that an update or a ``response.create`` asks for; None if it leaves them."""
+    for body in (request.get("session"), request.get("response")):
+        match body:
+            case {"output_modalities": [*found]} | {"modalities": [*found]}:
+                return found
+            case _:
+                pass
+    return None
+
+
+def _is_written(done: Mapping[Any, Any]) -> bool:
+    match done:
+        case {"response": {"status": "completed", "output": [*items]}}:
+            parts = [part for item in items if isinstance(item, Mapping) for part in item.get("content") or ()]
+            return bool(parts) and all(isinstance(p, Mapping) and "text" in str(p.get("type")) for p in parts)
+        case _:
+            return False
+
+
 def _is_deaf(index: Index, deadline: Micros) -> bool:
     """Tell whether the upstream was to detect turns by itself and noticed nothing of the speech that went up."""
     if not listens(index, deadline):

@@ -9,6 +9,8 @@ from conformance.tests.build import expect, forbid
 from conformance.verdicts import Blame, Verdict
 from conformance.wire.script import Script, ScriptRule
 
+WRITTEN = '{"response": {"status": "completed", "output": [{"content": [{"type": "text"}]}]}}'
+
 
 def test_the_idle_error_of_a_fault_is_blamed_on_the_upstream() -> None:
     assert result_of(QUIET, IDLE).blame is Blame.UPSTREAM
@@ -174,6 +176,20 @@ def test_speech_that_the_upstreams_own_detection_never_noticed_is_its_own_to_not
     """
     for told in ("UserStartedSpeaking", "binary"):
         assert result_of(expect("x", "client", told, within="5s"), spoken).blame is blame
+
+
+@pytest.mark.parametrize(("asked", "blame"), [("{}", Blame.UPSTREAM), ('{"output_modalities": ["text"]}', Blame.PROXY)])
+def test_an_answer_in_writing_to_a_proxy_that_asked_for_none_is_the_upstreams(asked: str, blame: Blame) -> None:
+    written = f"""
+        0.001 client   up   Settings {{}}
+        0.010 upstream up   session.update {{"session": {asked}}}
+        0.020 upstream down session.updated {{"session": {asked}}}
+        1.000 upstream up   response.create {{}}
+        1.100 upstream down response.created {{"response": {{}}}}
+        1.200 upstream down response.done {WRITTEN}
+        9.000 client   up   close 1000
+    """
+    assert result_of(expect("x", "client", "binary", within="5s"), written).blame is blame
 
 
 @pytest.mark.parametrize(("responds", "blame"), [("true", Blame.UPSTREAM), ("false", Blame.PROXY)])
