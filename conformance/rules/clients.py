@@ -1,7 +1,7 @@
 """Clients as subjects: they connect, wait until the session is ready, survive every event and stay.
 
-A client is the subject when no driver of ours plays it (`View.driven`) and no proxy stands before the upstream. What a
-scenario tells our own driver to do, such as early audio, is shown as info only.
+A client is the subject when no proxy stands before the upstream. Where our own driver plays it (`View.driven`), it plays one
+that speaks Realtime, in scenarios that name the rule; what a scenario tells it to do wrong is shown as info only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -80,9 +80,11 @@ def connects(case: Case) -> Sequence[Finding] | None:
 
 
 def _subjects(case: Case) -> list[Link]:
-    """Return the connections of a client that is the subject itself."""
+    """Return the connections of a client that nothing stands before."""
     shared = view(case)
-    return [] if shared.driven else [link for link in shared.links if link.client is None]
+    if shared.driven and not shared.is_realtime:
+        return []
+    return [link for link in shared.links if link.client is None]
 
 
 @rule(

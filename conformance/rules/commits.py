@@ -207,13 +207,11 @@ def commit_tail(case: Case) -> Sequence[Finding] | None:
     "RT-COMMIT-FIRST",
     "a connection's first commit covers at least the target's `first_commit_min`",
     why="Some upstreams fail on a very short first turn; a product that learnt so asks for more.",
-    source="A product's choice; the target declares `first_commit_min`",
+    source="A product's choice; the target declares `first_commit_min`, else it is the API's 100 ms",
     kind=RuleKind.POLICY,
 )
 def commit_first(case: Case) -> Sequence[Finding] | None:
     """Look at the first commit of each connection."""
-    if not case.first_commit_min:
-        return None
     firsts = []
     for link in view(case).links:
         own = [commit for commit in link.exchange.commits if not commit.server]
@@ -222,8 +220,9 @@ def commit_first(case: Case) -> Sequence[Finding] | None:
         return None
     findings = []
     for link, commit in firsts:
-        covered = upstream_format(link).duration(commit.audio)
-        if covered < case.first_commit_min:
-            wanted = format_duration(case.first_commit_min)
+        format_, enough = upstream_format(link), threshold(link, first=True)
+        covered = format_.duration(commit.audio)
+        if covered < enough and format_.duration(commit.own) < enough:
+            wanted = format_duration(enough)
             findings.append(find(commit.frame, f"the first commit covers {format_duration(covered)}, not {wanted}"))
     return once_per_cause(findings)

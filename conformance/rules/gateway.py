@@ -59,9 +59,11 @@ def _passed(case: Case, sent: list[Frame], seen: list[Frame], end: Micros, way: 
         name = frame.type or frame.kind
         if later is not None:
             ahead = rest[0]
-            yield find(
-                ahead, f"{ahead.type or ahead.kind} went {way} out of order or was not sent", cause=f"{way} {ahead.type}"
-            )
+            said = ahead.type or ahead.kind
+            if any(_is_equal(case, before, ahead) for before in sent[:index]):
+                yield find(ahead, f"{said} went {way} twice", cause=f"{way} extra {said}")
+            else:
+                yield find(ahead, f"{said} went {way} out of order or was not sent", cause=f"{way} {said}")
             rest = rest[rest.index(later) + 1 :]
         elif rest and rest[0].type == frame.type and not _is_due_later(case, rest[0], sent[index + 1 :]):
             path = _difference(case, frame, rest[0])
