@@ -1,7 +1,7 @@
 """Clients as subjects: they connect, wait until the session is ready, survive every event and stay.
 
-A client is the subject when no proxy stands before the upstream. Where our own driver plays it (`View.driven`), it plays one
-that speaks Realtime, in scenarios that name the rule; what a scenario tells it to do wrong is shown as info only.
+A client is the subject when no proxy stands before the upstream. Where our own driver plays it (`View.driven`), it plays
+one that speaks Realtime, in scenarios that name the rule; what a scenario tells it to do wrong is shown as info only.
 """
 
 from collections.abc import Iterator, Sequence
