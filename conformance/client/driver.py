@@ -87,7 +87,8 @@ class _Driver:
         self._sink = recorder.leg(Leg.CLIENT)
         self._listening = Listening(recorder)
         self._now = now
-        self._origin = asyncio.get_running_loop().time() - now() / SECOND
+        self._loop = asyncio.get_running_loop()
+        self._origin = self._loop.time() - now() / SECOND
         self._settings = settings
         self._format = AudioFormat(Encoding.PCM16, client_rate or PCM_24K.rate)
         self._lines: list[Line] = []
@@ -312,7 +313,7 @@ class _Driver:
 
     async def _sleep_until(self, t: Micros) -> None:
         if t > self._now():
-            await asyncio.sleep(self._loop_time(t) - asyncio.get_running_loop().time())
+            await asyncio.sleep(self._loop_time(t) - self._loop.time())
 
     def _loop_time(self, t: Micros) -> float:
         return self._origin + t / SECOND

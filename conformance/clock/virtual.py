@@ -176,8 +176,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Schedule a callback; a time ahead of now is rounded up to a microsecond ahead of now."""
-        due = math.ceil(when * SECOND - _ROUNDING)
-        if due <= self._clock.now < when * SECOND:
+        exact = when * SECOND
+        due = math.ceil(exact - _ROUNDING)
+        if due <= self._clock.now < exact:
             due = self._clock.now + 1
         return super().call_at(due / SECOND, callback, *args, context=context)
 

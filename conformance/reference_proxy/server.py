@@ -114,7 +114,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at: Micros | None = None
+        self._alarm_at: Micros = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -174,14 +174,12 @@ class Session:
 
     def _set_alarm(self) -> None:
         deadline = self._translator.deadline()
+        if deadline is None or (self._alarm is not None and self._alarm_at <= deadline):
+            return  # an alarm that rings too early does no harm; while somebody speaks, each frame puts the deadline off
         if self._alarm is not None:
-            if deadline == self._alarm_at:
-                return  # as after most frames
             self._alarm.cancel()
-            self._alarm = None
         self._alarm_at = deadline
-        if deadline is not None:
-            self._alarm = self._loop.call_at(self._start + deadline / SECOND, self._on_alarm)
+        self._alarm = self._loop.call_at(self._start + deadline / SECOND, self._on_alarm)
 
     def _on_alarm(self) -> None:
         self._alarm = None

@@ -38,7 +38,7 @@ class MemoryProxy:
         self._translator = translator
         self._upstream: Peer | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at: Micros | None = None
+        self._alarm_at: Micros = 0
         self._is_over = False
         self._dialling = asyncio.create_task(self._dial(open_upstream), name="proxy dials")
 
@@ -113,14 +113,12 @@ class MemoryProxy:
 
     def _set_alarm(self) -> None:
         deadline = self._translator.deadline()
+        if deadline is None or (self._alarm is not None and self._alarm_at <= deadline):
+            return  # an alarm that rings too early does no harm; while somebody speaks, each frame puts the deadline off
         if self._alarm is not None:
-            if deadline == self._alarm_at:
-                return
             self._alarm.cancel()
-            self._alarm = None
         self._alarm_at = deadline
-        if deadline is not None:
-            self._alarm = self._loop.call_at(self._start + deadline / SECOND, self._wake)
+        self._alarm = self._loop.call_at(self._start + deadline / SECOND, self._wake)
 
     def _wake(self) -> None:
         self._alarm = None

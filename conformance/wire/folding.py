@@ -43,14 +43,15 @@ class AudioStream:
 
     def fold(self, body: bytes) -> dict[str, Any]:
         """Return what stands in for this body."""
+        size = len(body)
         self._hash.update(body)
-        self._size += len(body)
-        digest, rms = (_measure_once if len(body) <= _SMALL else _measure)(body, self.format)
+        self._size += size
+        digest, ms, rms = (_measure_once if size <= _SMALL else _measure)(body, self.format)
         if self._keep is not None:
             self._keep(digest, body)
         return {
-            "bytes": len(body),
-            "ms": round(self.format.duration(len(body)) / 1000, 3),
+            "bytes": size,
+            "ms": ms,
             "sha256": digest,
             "stream_sha256": self._hash.hexdigest(),
             "at": self._size,
@@ -58,9 +59,10 @@ class AudioStream:
         }
 
 
-def _measure(body: bytes, format_: AudioFormat) -> tuple[str, tuple[int, ...]]:
-    """Return the hash and the loudness of a body."""
-    return hashlib.sha256(body).hexdigest(), tuple(loudness(decode(body, format_.encoding), format_.rate))
+def _measure(body: bytes, format_: AudioFormat) -> tuple[str, float, tuple[int, ...]]:
+    """Return the hash of a body, its length in milliseconds and its loudness."""
+    ms = round(format_.duration(len(body)) / 1000, 3)
+    return hashlib.sha256(body).hexdigest(), ms, tuple(loudness(decode(body, format_.encoding), format_.rate))
 
 
 _measure_once = lru_cache(maxsize=2048)(_measure)
