@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import pytest
@@ -16,6 +16,9 @@ from conformance.verdicts import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_ENDINGS: Final = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+"""What ends a run early, and who handles it when nobody else asked to."""
 
 
 class Controller:
@@ -40,9 +43,11 @@ class Controller:
                 f"--run-dir: the run folder cannot be written: {error}; name another with --run-dir"
             ) from None
         run.note_preflight(found)
-        self._terminated: Any = None
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            self._terminated = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self._handlers: dict[signal.Signals, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number, default in _ENDINGS.items():
+                if signal.getsignal(number) is default:
+                    self._handlers[number] = signal.signal(number, self._interrupt)
         self._progress: Any = None
         self._problems: list[str] = []
 
@@ -65,11 +70,20 @@ class Controller:
         if self._progress is not None:
             self._progress.attempt(result)
 
+    def _interrupt(self, *_: object) -> None:
+        """End the run once: a second Ctrl-C would hit the stopping of the proxy or the writing of the report."""
+        for number in self._handlers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    def pytest_unconfigure(self) -> None:
+        """Hear the signals as before."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write everything there is, whatever ended the session."""
-        if self._terminated is not None:
-            signal.signal(signal.SIGTERM, self._terminated)
         if self._progress is not None:
             self._progress.finished()
         self._problems = self._run.finish(self._folder.attempts, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)

@@ -147,8 +147,10 @@ def test_reruns_repeat_harness_errors_only_and_visibly(repository: Repository, m
     assert len(repository.results["attempts"]) == 1
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_interrupted_reports_what_it_has(empty_repository: Repository, ending: signal.Signals) -> None:
+@pytest.mark.parametrize("endings", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
+def test_a_run_that_is_interrupted_reports_what_it_has(
+    empty_repository: Repository, endings: list[signal.Signals]
+) -> None:
     empty_repository.scenario(TEXT_TURN)
     empty_repository.scenario(REALTIME_PACE.replace("2s", "30s"))
     args = ["scenarios/text/turn.yaml", "scenarios/idle/two-seconds.yaml", "--clock", "real", "--seed", "3", "--count", "1"]
@@ -158,7 +160,9 @@ def test_a_run_that_is_interrupted_reports_what_it_has(empty_repository: Reposit
         deadline = time.monotonic() + 30
         while not list(empty_repository.path.glob("runs/*/recordings/idle/**/1.jsonl")) and time.monotonic() < deadline:
             time.sleep(0.1)
-        run.send_signal(ending)
+        for ending in endings:
+            run.send_signal(ending)
+            time.sleep(0.1)
         output, _ = run.communicate(timeout=40)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output.decode()
     results = empty_repository.results
