@@ -119,7 +119,7 @@ class Evidence:
         """Return who is to blame for what did not come between ``origin`` and ``deadline``."""
         type_ = pattern_type(pattern)
         if not self.subject:
-            return Blame.CLIENT if type_ in CLIENT_EVENTS else Blame.UPSTREAM
+            return Blame.CLIENT if type_ in CLIENT_EVENTS and not self._deviated(deadline) else Blame.UPSTREAM
         if leg is Leg.CLIENT and self._has_source(pattern, origin, deadline):
             return Blame.PROXY
         if self._deviated(deadline):

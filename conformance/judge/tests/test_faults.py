@@ -17,6 +17,7 @@ from conformance.wire.script import FAULTS, Fault
 
 SLICE = {
     "close/handshake": "refuse-401",
+    "error/client-goes-on": "error-late",
     "error/events-idle": "session.updated",
     "error/forwarded": "other-code-idle",
     "firm-audio/during-response": "1250ms-after-900ms",

@@ -19,7 +19,7 @@ from conformance.wire.recording import Recording
 from conformance.wire.script import Fault
 
 THROUGH_A_GATEWAY = "text/realtime"
-"""One Realtime scenario that is recorded through a gateway, too; all are in `test_gateways`."""
+"""One Realtime scenario that is recorded through a gateway, too; more are in `test_gateways`."""
 
 
 EVERY_POLICY = Target(
