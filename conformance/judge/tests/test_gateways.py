@@ -12,7 +12,7 @@ from conformance.scenario.model import Cell, Speaks
 from conformance.verdicts import Blame, Verdict
 
 HEARD_AT_LENGTH = ("barge-in", "experiment", "vad")
-"""Flows of long audio, which takes the virtual clock long over TCP and shows of a gateway nothing that firm-audio does not."""
+"""Flows of long audio: it takes the virtual clock long over TCP and shows nothing of a gateway that firm-audio does not."""
 FIRST = {
     cell.scenario: cell
     for cell in reversed(list(cells()))
