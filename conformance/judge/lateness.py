@@ -1,29 +1,38 @@
 """The harness's own lateness, as far as it could have made a rule's deadline look missed.
 
 Theory. On the real clock a frame of the subject's may have lain in our sockets while we were late, so its recorded time is
-at most that much after the true one. A finding that is gone once every frame we received stands as early as the lateness
-allows (never before the frame ahead of it) says something about us, not about the subject.
+at most that much after the true one. A finding that is gone once every frame of the subject's stands as early as the
+lateness allows says something about us, not about the subject. None stands earlier than what we had sent before it; what
+the upstream sent lay in the same sockets, and gives way.
 """
 
 from dataclasses import replace
 
 from conformance.rules.model import Case, Finding, Rule
 from conformance.wire.durations import Micros
-from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.frames import Direction, Kind, Leg
 from conformance.wire.recording import Recording
 
 _FROM_SUBJECT = {(Leg.CLIENT, Direction.DOWN), (Leg.UPSTREAM, Direction.UP)}
+_OURS = (Leg.CLIENT, Direction.UP)
 
 
 def without_lateness(recording: Recording, late: Micros) -> Recording:
     """Return the recording with each frame of the subject's up to ``late`` earlier, in the same order."""
-    frames: list[Frame] = []
+    times: list[Micros] = []
     earliest = 0
     for frame in recording.frames:
         received = frame.kind is not Kind.MARK and (frame.leg, frame.dir) in _FROM_SUBJECT
-        earliest = max(earliest, frame.t - late if received else frame.t)
-        frames.append(frame if earliest == frame.t else replace(frame, t=earliest))
-    return replace(recording, frames=tuple(frames))
+        if received:
+            earliest = max(earliest, frame.t - late)
+        elif (frame.leg, frame.dir) == _OURS:
+            earliest = frame.t
+        times.append(earliest if received else frame.t)
+    latest = recording.end
+    for place in range(len(times) - 1, -1, -1):
+        latest = times[place] = min(times[place], latest)
+    moved = (frame if frame.t == t else replace(frame, t=t) for frame, t in zip(recording.frames, times, strict=True))
+    return replace(recording, frames=tuple(moved))
 
 
 def excused(rule: Rule, findings: tuple[Finding, ...], case: Case, late: Micros) -> frozenset[str]:

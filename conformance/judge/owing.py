@@ -46,7 +46,14 @@ def owes(index: Index, own_script: frozenset[str], deadline: Micros) -> bool:
         given = index.texts(Leg.UPSTREAM, *answers)
         if not any(frame.seq > requests[-1].seq and frame.t <= deadline for frame in given):
             return True
-    return _owes_own_response(index, deadline) or _is_deaf(index, deadline)
+    return _owes_own_response(index, deadline) or _is_deaf(index, deadline) or _owes_handshake(index, deadline)
+
+
+def _owes_handshake(index: Index, deadline: Micros) -> bool:
+    """Tell whether the upstream was dialled and had not answered; only who dials for the subject can mark it."""
+    dialled = [mark for mark in index.marks("dialled") if mark.t + _PATIENCE <= deadline]
+    opened = {frame.conn for frame in index.others(Leg.UPSTREAM, Kind.OPEN) if frame.t <= deadline}
+    return any(mark.conn not in opened for mark in dialled)
 
 
 def owes_audio(index: Index, own_script: frozenset[str], deadline: Micros) -> bool:

@@ -13,6 +13,7 @@ from conformance.runner.failures import HarnessError, RefusedError, SubjectError
 from conformance.runner.length import bound
 from conformance.runner.pacing import Pacing
 from conformance.runner.plan import SETTLE, VIRTUAL_EPOCH, AttemptPlan
+from conformance.runner.punctuality import Absence, watching
 from conformance.targets.model import Upstream
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding
 from conformance.wire.durations import SECOND, Micros, format_duration
@@ -208,6 +209,7 @@ class _Try:
                 stream=stream,
             )
             attempt = Attempt(plan, epoch=epoch, recorder=recorder, now=read_clock)
+            absence = Absence() if virtual else stack.enter_context(watching())
             outcome = Outcome.ERROR
             log: tuple[str, ...] = ()
             message: str | None = "the harness itself failed; please report it with this recording"
@@ -230,7 +232,8 @@ class _Try:
                 message = str(error)
             finally:
                 attempt.end()
-                recording = recorder.finish(Footer(attempt.ended, outcome, message, _lateness(recorder), log))
+                late = max(_lateness(recorder), absence.worst)
+                recording = recorder.finish(Footer(attempt.ended, outcome, message, late, log))
         return recording
 
     def _give_way(self, refusal: RefusedError, recorder: Recorder) -> str:

@@ -53,8 +53,13 @@ class Real:
             return
 
         async def to_api() -> Connection:
-            connection = await self._open(attempt, Connect())
             conn = attempt.opened()
+            attempt.upstream_sink(conn, Direction.UP, Kind.MARK, {"mark": "dialled"})
+            try:
+                connection = await self._open(attempt, Connect(), conn)
+            except BaseException:
+                attempt.closed()
+                raise
             asyncio.create_task(connection.wait_closed()).add_done_callback(lambda _: attempt.closed())
             return cast("Connection", Tapped(connection, attempt.upstream_sink, conn))  # it passes everything on
 
@@ -63,7 +68,7 @@ class Real:
             async with ReferenceProxy(to_api, translator=self._translator, unix_path=agent):
                 yield lambda step: open_unix(agent, f"/?{urlencode(step.query)}".rstrip("?"), step.headers)
 
-    async def _open(self, attempt: Attempt, step: Connect) -> ClientConnection:
+    async def _open(self, attempt: Attempt, step: Connect, conn: int = 0) -> ClientConnection:
         parts = urlsplit(self._api.address)
         query: Mapping[str, Any] = {**dict(parse_qsl(parts.query)), **step.query}
         try:
@@ -75,10 +80,10 @@ class Real:
                 ping_interval=None,  # a sign of life that the scenario did not ask for would spoil what it shows of silence
             )
         except (OSError, WebSocketException) as error:
-            self._note(attempt, error)
+            self._note(attempt, error, conn)
             raise
 
-    def _note(self, attempt: Attempt, error: Exception) -> None:
+    def _note(self, attempt: Attempt, error: Exception, conn: int) -> None:
         sentence = explain(error, self._api.url)
         if not isinstance(error, InvalidStatus):
             attempt.fail(sentence)
@@ -86,7 +91,7 @@ class Real:
         response = error.response
         attempt.break_off(RefusedError(sentence, response.status_code, response.headers.get("Retry-After")))
         if attempt.plan.cell.speaks is Speaks.VOICE_AGENT:
-            attempt.upstream_sink(0, Direction.UP, Kind.OPEN, {"status": response.status_code})
+            attempt.upstream_sink(conn, Direction.UP, Kind.OPEN, {"status": response.status_code})
 
 
 def _mirror(attempt: Attempt, frame: Frame) -> None:

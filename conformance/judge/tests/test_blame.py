@@ -213,6 +213,20 @@ def test_an_upstream_that_leaves_a_request_unanswered_is_blamed() -> None:
     assert result_of(expect("x", "client", "SettingsApplied", within="2s"), silent).blame is Blame.UPSTREAM
 
 
+def test_an_upstream_that_is_slow_to_take_a_call_is_blamed_for_what_waits_for_it() -> None:
+    slow = """
+        0.001 client   up   Settings {}
+        0.010 upstream up   mark dialled {}
+        4.000 upstream up   open {}
+        4.100 upstream down session.updated {}
+        4.200 client   down SettingsApplied {}
+        5.000 client   up   close 1000
+    """
+    assert result_of(expect("x", "client", "SettingsApplied", within="2s"), slow).blame is Blame.UPSTREAM
+    unmarked = slow.replace("mark dialled", "mark note")
+    assert result_of(expect("x", "client", "SettingsApplied", within="2s"), unmarked).blame is Blame.PROXY
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_an_invalid_request_is_blamed_on_whoever_sent_the_offending_event(named: bool) -> None:
     refused = (

@@ -40,3 +40,16 @@ def test_moving_frames_earlier_keeps_their_order_and_leaves_our_own_where_they_w
     assert times == sorted(times)
     assert moved.frames[-2].t == 1_505_000
     assert moved.frames[-1].t == 6_000_000
+
+
+def test_what_the_upstream_sent_while_we_were_away_does_not_hold_the_subjects_frame_back() -> None:
+    """Seen on a busy machine: two events and the proxy's answer to the first all stand where the loop came back."""
+    made = parse_timeline("""
+        header {"clock": "real"}
+        0.100 client   up   Settings {}
+        0.200 upstream down response.done {}
+        1.700 upstream down rate_limits.updated {}
+        1.701 client   down AgentAudioDone {}
+    """)
+    moved = without_lateness(made, 1_000_000)
+    assert [frame.t for frame in moved.frames] == [100_000, 200_000, 701_000, 701_000]

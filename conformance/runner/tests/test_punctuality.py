@@ -1,0 +1,39 @@
+"""The harness knows when it was not there."""
+
+import asyncio
+import time
+
+from conformance.clock import Clock, run
+from conformance.runner.punctuality import WINDOW, Absence, watching
+
+
+def test_a_loop_that_was_busy_was_late_for_as_long() -> None:
+    async def main() -> int:
+        with watching() as absence:
+            await asyncio.sleep(0.03)
+            time.sleep(0.3)  # noqa: ASYNC251  # what a starved machine does to us
+            await asyncio.sleep(0.03)
+        return absence.worst
+
+    assert run(main(), clock=Clock.REAL) >= 250_000
+
+
+def test_only_who_watched_was_late_and_the_beat_ends_with_the_last_of_them() -> None:
+    async def main() -> int:
+        with watching():
+            time.sleep(0.1)  # noqa: ASYNC251
+            await asyncio.sleep(0.03)
+        with watching() as later:
+            pass
+        time.sleep(0.1)  # noqa: ASYNC251
+        await asyncio.sleep(0.05)
+        return later.worst
+
+    assert run(main(), clock=Clock.REAL) == 0
+
+
+def test_short_absences_add_up_within_two_seconds_and_no_longer() -> None:
+    absence = Absence()
+    for number in range(20):
+        absence.note(number * WINDOW // 10, 50_000)
+    assert absence.worst == 10 * 50_000
