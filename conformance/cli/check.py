@@ -27,10 +27,13 @@ def command(
 
     Example: conformance check scenarios/greeting pyproject.toml
 
+    A warning is a message that nobody knows but that is spelt like one: a hostile client may mean it.
+
     Without FILES the scenarios of ./scenarios are checked, else those that come with the package. The exit status is 1 if
     there is a mistake, 2 if a file cannot be read.
     """
     mistakes: list[Mistake] = []
+    doubts: list[str] = []
     scenarios = cells = others = 0
     try:
         for path in _expand(files or [_default()]):
@@ -42,7 +45,9 @@ def command(
                     mistakes += _check_known(path)
                     others += 1
                 elif is_scenario(path):
-                    cells += len(load(path).cells())
+                    scenario = load(path)
+                    doubts += scenario.doubts
+                    cells += len(scenario.cells())
                     scenarios += 1
                 else:
                     load_script(path)
@@ -52,6 +57,8 @@ def command(
     except OSError as error:
         typer.echo(f"conformance check: {error.filename or 'a file'} cannot be read: {error.strerror}", err=True)
         raise typer.Exit(2) from None
+    for doubt in doubts:
+        typer.echo(f"warning: {doubt}", err=True)
     for mistake in mistakes:
         typer.echo(str(mistake), err=True)
     if mistakes:

@@ -28,7 +28,7 @@ class ConformanceError(AssertionError):
 
 
 class ConformanceWarning(UserWarning):
-    """An attempt that passed with warnings."""
+    """An attempt that passed with warnings, or a scenario that looks like a slip of the pen."""
 
 
 class ScenarioFile(pytest.File):
@@ -48,6 +48,8 @@ class ScenarioFile(pytest.File):
             scenario = load(self.path, self.run.scenarios)
         except ScenarioError as error:
             raise self.CollectError(str(error)) from None
+        for doubt in scenario.doubts:
+            self.warn(ConformanceWarning(doubt))
         options = self.run.options
         cells = scenario.cells()
         self.config.addinivalue_line("markers", f"{cells[0].flow}: scenarios of the flow {cells[0].flow}")

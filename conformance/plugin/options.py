@@ -21,6 +21,12 @@ _CONCURRENCY: Final = 16
 _REAL_CONCURRENCY: Final = 4
 """Each attempt costs money there, and the account has a rate limit."""
 _OWN: Final = "--count"
+_BESIDE: Final = {
+    "mock_port": ("proxy", "proxy_command"),
+    "proxy_url": ("proxy_command",),
+    "proxy_env": ("proxy_command", "target"),
+}
+"""Options that mean nothing without one of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("--mock-port", type=int, metavar="P", help="where the mock listens for an external proxy")
     add("--proxy-command", metavar="CMD", help="start this proxy; {port} and {upstream_url} are filled in")
     add("--proxy-url", metavar="URL", help="where --proxy-command's proxy listens; {port} is filled in")
-    add("--proxy-env", action="append", default=[], metavar="K=V", help="an environment variable for --proxy-command")
+    add("--proxy-env", action="append", default=[], metavar="K=V", help="a variable for --proxy-command or --target")
     add("--target", metavar="NAME", help="a target of [tool.conformance.targets] in pyproject.toml")
     add("--fault", metavar="NAME[,k=v]", help="run the selection under a named fault of the mock")
     add("--library", action="store_true", help="collect the scenarios that come with the package")
@@ -159,21 +165,30 @@ def _target(config: pytest.Config) -> Target:
     if len(given) > 1:
         names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
         raise pytest.UsageError(f"{names} name two subjects; give one of them")
+    for name, companions in _BESIDE.items():
+        if getattr(option, name) and not any(getattr(option, companion) for companion in companions):
+            flags = " or ".join(f"--{companion.replace('_', '-')}" for companion in companions)
+            raise pytest.UsageError(f"--{name.replace('_', '-')} needs {flags} beside it")
     try:
         if option.target:
-            from conformance.targets.load import load_target
-
-            return load_target(_pyproject(config), option.target)
+            return _named_target(config)
         if option.proxy:
             return _running_proxy(option)
         if option.proxy_command:
             return _started_proxy(option)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    for name in ("mock_port", "proxy_url"):
-        if getattr(option, name):
-            raise pytest.UsageError(f"--{name.replace('_', '-')} needs --proxy or --proxy-command beside it")
     return Target()
+
+
+def _named_target(config: pytest.Config) -> Target:
+    from conformance.targets.load import load_target
+
+    target = load_target(_pyproject(config), config.option.target)
+    env = _environment(config.option.proxy_env)
+    if env and target.command is None:
+        raise ValueError(f"--proxy-env: the target {target.name} has no command that could be given an environment")
+    return replace(target, env={**target.env, **env})
 
 
 def _running_proxy(option: argparse.Namespace) -> Target:
@@ -185,14 +200,19 @@ def _running_proxy(option: argparse.Namespace) -> Target:
 def _started_proxy(option: argparse.Namespace) -> Target:
     if not option.proxy_url:
         raise ValueError("--proxy-command needs --proxy-url, such as ws://127.0.0.1:{port}/")
+    url = check_websocket_url(option.proxy_url, "--proxy-url", placeholders=("port",))
+    env = _environment(option.proxy_env)
+    return Target(name="proxy", url=url, command=option.proxy_command, env=env, mock_port=option.mock_port)
+
+
+def _environment(pairs: Sequence[str]) -> dict[str, str]:
     env = {}
-    for pair in option.proxy_env:
+    for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator or not key:
             raise ValueError(f"--proxy-env {pair}: write it as NAME=VALUE")
         env[key] = value
-    url = check_websocket_url(option.proxy_url, "--proxy-url", placeholders=("port",))
-    return Target(name="proxy", url=url, command=option.proxy_command, env=env, mock_port=option.mock_port)
+    return env
 
 
 def _pyproject(config: pytest.Config) -> Path:

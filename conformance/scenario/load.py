@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from conformance.scenario.reader import read_cell
 from conformance.scenario.script_reader import ScriptReader, dialect_of
 from conformance.scenario.structure import structural_mistakes
 from conformance.scenario.variables import references, resolver
+from conformance.scenario.vocabulary import doubtful_message
 from conformance.scenario.yaml_source import MAX_SIZE, Document, read_yaml
 from conformance.scenario.yaml_source import Path as KeyPath
 from conformance.wire.script import Script
@@ -56,7 +57,7 @@ def load(path: Path, root: Path | None = None) -> Scenario:
     cells = reading.cells()
     if document.mistakes:
         raise ScenarioError(_in_order(document.mistakes))
-    return Scenario(path=path, matrix=reading.labels, cell_list=cells)
+    return Scenario(path=path, matrix=reading.labels, cell_list=cells, doubts=tuple(_doubts(document, cells[0].speaks)))
 
 
 def load_all(paths: Iterable[Path]) -> list[Scenario]:
@@ -121,6 +122,14 @@ def _read(path: Path) -> Document:
 
 def _in_order(mistakes: list[Mistake]) -> list[Mistake]:
     return sorted(dict.fromkeys(mistakes), key=lambda mistake: mistake.place)
+
+
+def _doubts(document: Document, speaks: Speaks) -> Iterator[str]:
+    steps = document.data["client"]
+    for number, step in enumerate(steps if isinstance(steps, list) else []):
+        sentence = doubtful_message(step.get("send"), speaks) if isinstance(step, Mapping) else None
+        if sentence is not None:
+            yield str(Mistake(document.file, document.place(("client", number, "send")), sentence))
 
 
 class _Reading:

@@ -164,11 +164,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One file, read. ``matrix`` holds each key's labels, in order; ``cell_list`` is never empty."""
+    """One file, read. ``matrix`` holds each key's labels, in order; ``cell_list`` is never empty.
+
+    ``doubts`` are sentences with their places about what is allowed and yet looks like a slip of the pen.
+    """
 
     path: Path
     matrix: Mapping[str, tuple[Any, ...]]
     cell_list: tuple[Cell, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -2,20 +2,25 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from conformance.scenario.mistakes import did_you_mean
+from conformance.scenario.model import Speaks
 from conformance.scenario.yaml_source import Path
 from conformance.wire.events import CLIENT_EVENTS, SERVER_EVENTS
 from conformance.wire.frames import Leg
 from conformance.wire.patterns import OPERATORS
-from conformance.wire.voice_agent import MESSAGES
+from conformance.wire.voice_agent import CLIENT_MESSAGES, MESSAGES
 
 REALTIME: Final = CLIENT_EVENTS | SERVER_EVENTS
 FRAME_WORDS: Final = frozenset({"binary", "close", "open"})
 """Patterns for what is no message: a binary frame, the end of a connection, a handshake."""
 KNOWN: Final = REALTIME | MESSAGES | FRAME_WORDS
+
+_NEAR: Final = 0.8
+"""How alike (0 to 1) two names are of which one is probably meant for the other."""
 
 Findings = Iterator[tuple[Path, str]]
 """Mistakes as (path inside the value, sentence)."""
@@ -79,6 +84,16 @@ def _check_operator(operator: str, operand: Any, path: Path) -> Findings:
             yield path, f"{operator} is true or false"
     elif not isinstance(operand, int | float) or isinstance(operand, bool):
         yield path, f"{operator} needs a number"
+
+
+def doubtful_message(message: Any, speaks: Speaks) -> str | None:
+    """Return what is odd about a client's message: a type that is nearly a known one. A hostile client may mean it."""
+    type_ = message.get("type") if isinstance(message, Mapping) else None
+    known = CLIENT_MESSAGES if speaks is Speaks.VOICE_AGENT else sorted(CLIENT_EVENTS)
+    if not isinstance(type_, str) or type_ in known:
+        return None
+    near = get_close_matches(type_, known, n=1, cutoff=_NEAR)
+    return f"{type_!r} goes out as it is, though no proxy knows it; did you mean {near[0]!r}?" if near else None
 
 
 def check_reply(event: Any, *, raw: bool, dialect: str) -> Findings:

@@ -83,3 +83,13 @@ def test_what_a_list_of_known_failures_names_must_exist(app: typer.Typer, tmp_pa
     result = CliRunner().invoke(app, ["check", str(scenario.parent)])
     assert result.exit_code == 1
     assert "known.yaml:1:3: no check or rule there is called 'UP-NO-EROR'; did you mean 'UP-NO-ERROR'?" in result.output
+
+
+def test_a_message_that_is_nearly_a_known_one_is_doubted_and_allowed(app: typer.Typer, tmp_path: Path) -> None:
+    file = written(tmp_path, BARE.replace("{type: Settings}", "{type: Setings}"))
+    result = CliRunner().invoke(app, ["check", str(file)])
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"warning: {file}:5:11: 'Setings' goes out as it is, though no proxy knows it; did you mean 'Settings'?",
+        "valid: 1 scenario, 1 cell",
+    ]

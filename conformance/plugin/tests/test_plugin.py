@@ -193,6 +193,8 @@ def test_a_check_that_nothing_can_break_fails_the_scenarios_proof(repository: Re
         (["--concurrency", "0"], "--concurrency 0: at least one attempt must be in flight"),
         (["--compare", "nowhere"], "--compare nowhere: there is no results.json; *"),
         (["--target", "t"], "--target*"),
+        (["--proxy-env", "A=b"], "--proxy-env needs --proxy-command or --target beside it"),
+        (["--proxy-url", "ws://127.0.0.1:1/"], "--proxy-url needs --proxy-command beside it"),
     ],
 )
 def test_bad_options_get_one_clear_sentence(repository: Repository, args: list[str], sentence: str) -> None:

@@ -148,9 +148,7 @@ def test_reruns_repeat_harness_errors_only_and_visibly(repository: Repository, m
 
 
 @pytest.mark.parametrize("endings", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
-def test_a_run_that_is_interrupted_reports_what_it_has(
-    empty_repository: Repository, endings: list[signal.Signals]
-) -> None:
+def test_a_run_that_is_interrupted_reports_what_it_has(empty_repository: Repository, endings: list[signal.Signals]) -> None:
     empty_repository.scenario(TEXT_TURN)
     empty_repository.scenario(REALTIME_PACE.replace("2s", "30s"))
     args = ["scenarios/text/turn.yaml", "scenarios/idle/two-seconds.yaml", "--clock", "real", "--seed", "3", "--count", "1"]
