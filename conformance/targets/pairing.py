@@ -3,6 +3,9 @@
 An external proxy says nothing of that. So attempts connect one after the other: whoever holds the turn has connected and
 plays its steps until one new upstream connection arrives, or 2 s have passed. Without one it goes on unpaired; a connection
 that arrives while exactly one attempt is unpaired is its own. If several are, none of them can be judged.
+
+An attempt whose script refuses the handshake keeps its turn a moment longer: HTTP clients try a request again at once when
+they are reset (aiohttp does), and that second connection must not be taken for the next attempt's.
 """
 
 import asyncio
@@ -16,9 +19,12 @@ from conformance.wire.durations import SECOND, Micros, format_duration
 from conformance.wire.frames import Direction, Kind
 from conformance.wire.script import Script
 from mock_upstream.assignment import Assignment, Handshake
+from mock_upstream.handshakes import handshake_fault
 
 PATIENCE: Final[Micros] = 2 * SECOND
 """How long a turn lasts without an upstream connection."""
+REDIAL: Final[Micros] = SECOND // 2
+"""How long a turn goes on after a handshake that was refused."""
 CANNOT_PAIR: Final = "an upstream connection cannot be told to belong to one of several sessions; use --concurrency 1"
 
 
@@ -31,6 +37,8 @@ class Paired:
     open: int = 0
     connected_at: Micros = 0
     is_over: bool = False
+    was_refused: bool = False
+    """The handshake that came last was refused, as the script wants."""
     was_sent_elsewhere: bool = False
     """While it waited, something went up on the connection of an attempt that is over."""
 
@@ -70,10 +78,9 @@ class Pairing:
         state.connected_at = attempt.now()
         if self._holder is attempt:
             if state.waits:
-                loop = asyncio.get_running_loop()
-                self._alarm = loop.call_later(self._patience / SECOND, self.end_turn, attempt)
+                self._end_turn_after(self._patience, attempt)
             else:
-                self.end_turn(attempt)  # the proxy was faster than the client's handshake
+                self._paired(attempt, state)  # the proxy was faster than the client's handshake
 
     def end_turn(self, attempt: Attempt) -> None:
         """Let the next attempt connect."""
@@ -84,6 +91,17 @@ class Pairing:
             self._alarm = None
         self._holder = None
         self._turn.release()
+
+    def _paired(self, attempt: Attempt, state: Paired) -> None:
+        if not state.was_refused:
+            self.end_turn(attempt)
+        elif self._holder is attempt:
+            self._end_turn_after(REDIAL, attempt)
+
+    def _end_turn_after(self, time: Micros, attempt: Attempt) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_later(time / SECOND, self.end_turn, attempt)
 
     def leave(self, attempt: Attempt) -> None:
         """Note that an attempt is over, and say in its footer what was wrong with its connections."""
@@ -110,9 +128,11 @@ class Pairing:
         late = owner.now() - state.connected_at
         if state.clients and late > self._patience:
             owner.notes.append(f"the proxy connected upstream only {format_duration(late)} after its client")
-        if state.clients:  # else the client's handshake is still under way; `connected` ends the turn
-            self.end_turn(owner)
         assignment = owner.assign(handshake)
+        fault, _ = handshake_fault(assignment)
+        state.was_refused = fault is not None and fault.refuses
+        if state.clients:  # else the client's handshake is still under way; `connected` ends the turn
+            self._paired(owner, state)
 
         def done() -> None:
             state.open -= 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from conformance.clock import run, stopwatch
 from conformance.targets.pairing import CANNOT_PAIR, Pairing
 from conformance.wire.frames import Direction, Kind
-from conformance.wire.script import Script
+from conformance.wire.script import Fault, Script, ScriptRule
 from mock_upstream.assignment import Assignment, Handshake
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ HANDSHAKE = Handshake("/v1/realtime", {}, {}, ())
 class Session:
     """Stands in for an attempt."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: Script | None = None) -> None:
         self.now = stopwatch()
+        self.script = script or Script()
         self.notes: list[str] = []
         self.failures: list[str] = []
         self.conns = 0
@@ -28,7 +29,7 @@ class Session:
 
     def assign(self, _: Handshake) -> Assignment:
         self.conns += 1
-        return Assignment(Script(), 0, 0, self.now, self.upstream_sink, self.conns - 1)
+        return Assignment(self.script, 0, 0, self.now, self.upstream_sink, self.conns - 1)
 
     def fail(self, message: str) -> None:
         self.failures.append(message)
@@ -132,6 +133,24 @@ def test_a_reconnect_goes_to_the_session_whose_connection_has_ended() -> None:
                 assignment.done()
         pairing.assign(HANDSHAKE)
         assert (first.conns, second.conns) == (2, 1)
+
+    play(scene)
+
+
+def test_a_second_try_after_a_refused_handshake_belongs_to_the_session_that_was_refused() -> None:
+    async def scene(pairing: Pairing) -> None:
+        refused = Session(Script(rules=(ScriptRule("no", fault=Fault("refuse-tcp")),)))
+        next_ = Session()
+        await connect(pairing, refused)
+        pairing.assign(HANDSHAKE)
+        began = asyncio.get_running_loop().time()
+        waiting = asyncio.create_task(connect(pairing, next_))
+        await asyncio.sleep(0.1)
+        pairing.assign(HANDSHAKE)
+        await waiting
+        assert 0.1 < asyncio.get_running_loop().time() - began < 1
+        pairing.assign(HANDSHAKE)
+        assert (refused.conns, next_.conns) == (2, 1)
 
     play(scene)
 
