@@ -38,9 +38,11 @@ class Agenda:
         entries = self._entries
         while entries and entries[0][0] <= until:
             due, _, work = heappop(entries)
-            self.now = max(self.now, due)
+            if due > self.now:
+                self.now = due
             work()
-        self.now = max(self.now, until)
+        if until > self.now:
+            self.now = until
 
     def clear(self) -> None:
         """Forget everything planned."""

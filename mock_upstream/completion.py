@@ -14,7 +14,7 @@ from mock_upstream.configuration import merge, turn_detection
 from mock_upstream.conversation import Item
 from mock_upstream.errors import SERVER_ERROR, ApiError, Refused, failure, server_error
 from mock_upstream.model import pieces
-from mock_upstream.responses import CARRIER, Kind, Output, complete_item, failed_details, shown, shown_item, usage
+from mock_upstream.responses import CARRIER, Kind, Output, complete_item, failed_details, shown, usage
 from mock_upstream.scene import Scene, item_type, made_up_item
 from mock_upstream.timeline import over
 from mock_upstream.utterances import audio_delta, delta, part_event
@@ -202,7 +202,7 @@ def _output_item(scene: Scene, type_: str, given: Given) -> Completed:
     scene.item = output.item
     output.done.add(type_)
     return (
-        state.event(type_, response_id=response.id, output_index=output.index, item=shown_item(output)),
+        state.event(type_, response_id=response.id, output_index=output.index, item=output.item.body),
         None,
     )
 

@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from websockets.extensions.permessage_deflate import enable_server_permessage_deflate
 from websockets.frames import CloseCode, Frame, Opcode
@@ -195,7 +195,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the time that the opening handshake may take."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what create_server makes)
+        transport = cast("asyncio.Transport", transport)  # what create_server makes; uvloop's is no subclass of it
         self._transport = transport
         transport.set_write_buffer_limits(_WRITE_HIGH)
         self._timer = self._loop.call_later(OPENING, transport.abort)

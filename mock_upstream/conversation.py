@@ -20,7 +20,10 @@ MAX_AUDIO: Final = 16 * 2**20
 
 @dataclass(slots=True)
 class Item:
-    """An item. ``body`` is its GA form; ``audio`` its sound (None where there is none or it was forgotten)."""
+    """An item. ``body`` is its GA form; ``audio`` its sound (None where there is none or it was forgotten).
+
+    A body is replaced, never changed, since events show it.
+    """
 
     id: str
     body: dict[str, Any]

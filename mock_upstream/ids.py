@@ -13,7 +13,8 @@ from conformance.wire.ids import ALPHABET, clock_digits
 _DIGITS: Final = "".join(ALPHABET[byte % len(ALPHABET)] for byte in range(256)).encode()
 BLOCK: Final = 16
 """Random digits of an id, and the length that obfuscation fills up to a multiple of."""
-_POOL: Final = 2048
+_POOL: Final = 640
+"""Digits drawn at a time: about what a session of one turn needs."""
 
 
 class Ids:
@@ -30,15 +31,24 @@ class Ids:
 
     def make(self, prefix: str, now: Micros) -> str:
         """Return a new id such as ``item_`` + 21 digits."""
-        return f"{self.stem(prefix, now)}{self.digits(BLOCK)}"
+        if now // SECOND != self._second:
+            self._read_clock(now)
+        start = self._next
+        self._next = end = start + BLOCK
+        if end <= len(self._pool):
+            return f"{prefix}_{self._clock}{self._pool[start:end]}"
+        self._next = start
+        return f"{prefix}_{self._clock}{self.digits(BLOCK)}"
 
     def stem(self, prefix: str, now: Micros) -> str:
         """Return what the ids of this second begin with; `BLOCK` random digits make it an id."""
-        second = now // SECOND
-        if second != self._second:
-            self._second = second
-            self._clock = clock_digits(self._epoch + second)
+        if now // SECOND != self._second:
+            self._read_clock(now)
         return f"{prefix}_{self._clock}"
+
+    def _read_clock(self, now: Micros) -> None:
+        self._second = now // SECOND
+        self._clock = clock_digits(self._epoch + self._second)
 
     def call(self) -> str:
         """Return a new ``call_`` id; these carry no clock."""
@@ -47,7 +57,7 @@ class Ids:
     def digits(self, count: int) -> str:
         """Return random letters and digits."""
         end = self._next + count
-        if end > len(self._pool):
+        while end > len(self._pool):
             left = self._pool[self._next :]
             self._pool = left + self._bytes(_POOL).translate(_DIGITS).decode("ascii")
             self._next, end = 0, count

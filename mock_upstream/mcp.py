@@ -33,8 +33,7 @@ def list_tools(state: State) -> None:
 
 def settle(state: State, response: Response, plans: list[Words | Call]) -> list[Words | Call]:
     """Ask for approval of the MCP calls that need it; make the call that the client has approved meanwhile."""
-    answer = _answer(state)
-    if answer is not None and state.asked is not None:
+    if state.asked is not None and (answer := _answer(state, state.asked)) is not None:
         asked, state.asked = state.asked, None
         return [asked] if answer else plans
     return [
@@ -58,7 +57,7 @@ def call_steps(state: State, response: Response, output: Output) -> Iterator[Ste
 
 def _finish_call(state: State, output: Output) -> Mapping[str, Any]:
     failed = state.knobs.mcp == "call fails"
-    output.item.body |= {"error": _FAILED} if failed else {"output": RESULT}
+    output.item.body = output.item.body | ({"error": _FAILED} if failed else {"output": RESULT})
     type_ = f"response.mcp_call.{'failed' if failed else 'completed'}"
     return state.event(type_, item_id=output.item.id, output_index=output.index)
 
@@ -99,11 +98,10 @@ def _needs_approval(plan: Call, response: Response) -> bool:
     return rule != "never"
 
 
-def _answer(state: State) -> bool | None:
+def _answer(state: State, asked: Call) -> bool | None:
     """Return what the client answered to the call that was asked for; None as long as it has not."""
     for item in state.conversation:
         body = item.body
-        mine = state.asked is not None and body.get("approval_request_id") == state.asked.approval_id
-        if body["type"] == "mcp_approval_response" and mine:
+        if body["type"] == "mcp_approval_response" and body.get("approval_request_id") == asked.approval_id:
             return bool(body["approve"])
     return None

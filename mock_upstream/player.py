@@ -1,9 +1,9 @@
 """The player: plays responses over time while the session goes on reading, and ends them early when asked."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from conformance.wire.durations import Micros
 from mock_upstream.errors import CANCEL_NOT_ACTIVE, Refused, active_response
 from mock_upstream.responses import Response, Step, begin
 from mock_upstream.state import State
@@ -66,26 +66,26 @@ def _play(state: State, response: Response, steps: Iterator[Step]) -> None:
 
 
 def _advance(state: State, response: Response, steps: Iterator[Step]) -> None:
-    """Play what is due now and plan the rest; steps that a cancel replaced are no longer the response's and end here."""
+    """Play what is due now and plan the rest."""
     for step in steps:
         if step.after:
-            _plan(state, response, steps, step, step.after)
+            state.agenda.plan(step.after, partial(_resume, state, response, steps, step))
             return
-        _perform(state, step)
+        if not _perform(state, response, steps, step):
+            return
+
+
+def _resume(state: State, response: Response, steps: Iterator[Step], step: Step) -> None:
+    if response.steps is steps and _perform(state, response, steps, step):
+        _advance(state, response, steps)
+
+
+def _perform(state: State, response: Response, steps: Iterator[Step], step: Step) -> bool:
+    """Say a moment's events; False as soon as a cancel has replaced the steps, which are then no longer the response's."""
+    for make in step.makes:
+        event = make()
+        if event is not None:
+            state.outbox.say(event, step.sent)
         if response.steps is not steps or state.outbox.closed:
-            return
-
-
-def _plan(state: State, response: Response, steps: Iterator[Step], step: Step, after: Micros) -> None:
-    def go() -> None:
-        if response.steps is steps:
-            _perform(state, step)
-            _advance(state, response, steps)
-
-    state.agenda.plan(after, go)
-
-
-def _perform(state: State, step: Step) -> None:
-    event = step.make()
-    if event is not None:
-        state.say(event, step.sent)
+            return False
+    return True

@@ -7,7 +7,7 @@ makes the steps; `player` plays them while the session goes on reading.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from conformance.wire.audio import PCM_24K, AudioFormat, realtime_format
 from conformance.wire.durations import Micros
@@ -54,6 +54,8 @@ class Output:
     played: Micros = 0
     """Audio sent."""
     sound: bytearray = field(default_factory=bytearray)
+    delta_form: tuple[str, str] | None = None
+    """What its deltas say around the event's id, as JSON; None before the first."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,11 @@ class Response:
     cancelled: bool = False
     heard_from: Micros | None = None
     """When its first audio went out."""
+    audio_format: AudioFormat = field(init=False)
+    """The format of its audio."""
+
+    def __post_init__(self) -> None:
+        self.audio_format = realtime_format(self.format) or PCM_24K
 
     @property
     def in_conversation(self) -> bool:
@@ -86,24 +93,24 @@ class Response:
         return self.conversation_id is not None
 
     @property
-    def audio_format(self) -> AudioFormat:
-        """The format of its audio."""
-        return realtime_format(self.format) or PCM_24K
-
-    @property
     def speaks(self) -> bool:
         """Whether it answers aloud."""
         return "audio" in self.modalities
 
 
-class Step(NamedTuple):
-    """One event of a response: how long after the previous one, how to make it (None: it says nothing), what it changes
-    when it is really sent.
-    """
+Make = Callable[[], Mapping[str, Any] | None]
+"""Makes an event when its moment has come; None when there is nothing to say."""
 
-    after: Micros
-    make: Callable[[], Mapping[str, Any] | None]
-    sent: Callable[[], None] | None = None
+
+class Step:
+    """A moment of a response: how long after the previous one, how to make its events, what each changes when sent."""
+
+    __slots__ = ("after", "makes", "sent")
+
+    def __init__(self, after: Micros, *makes: Make, sent: Callable[[], None] | None = None) -> None:
+        self.after = after
+        self.makes = makes
+        self.sent = sent
 
 
 def begin(state: State, params: Mapping[str, Any] | None = None) -> Response:
@@ -168,14 +175,6 @@ def _open(state: State, response: Response, kind: Kind, text: str, body: dict[st
     return output
 
 
-def shown_item(output: Output) -> dict[str, Any]:
-    """Return a copy of an output's item for an event; the item itself goes on changing."""
-    body = dict(output.item.body)
-    if "content" in body:
-        body["content"] = [dict(part) for part in body["content"]]
-    return body
-
-
 def complete_item(state: State, output: Output, status: str) -> None:
     """Give an output's item its final content: what was said."""
     item, said = output.item, output.said
@@ -204,7 +203,7 @@ def shown(response: Response, status: str, details: Any = None, usage: Any = Non
         "id": response.id,
         "status": status,
         "status_details": details,
-        "output": [shown_item(output) for output in response.outputs] if finished else [],
+        "output": [output.item.body for output in response.outputs] if finished else [],
         "conversation_id": response.conversation_id,
         "output_modalities": response.modalities,
         "max_output_tokens": response.max_tokens,

@@ -57,6 +57,9 @@ class Compiler:
         }
         required = [field.alias or name for name, field in class_.model_fields.items() if field.is_required()]
         required += [name for name in self._required.get(path, ()) if name not in required]
+        by_type = {
+            key.removeprefix(f"{path}:"): names for key, names in self._required.items() if key.startswith(f"{path}:")
+        }
 
         def check(value: Any, at: str) -> None:
             if type(value) is not dict:
@@ -70,14 +73,11 @@ class Compiler:
             for key in required:
                 if key not in value:
                     raise Refused(missing_parameter(f"{start}{key}"))
-            self._by_type(path, value, start)
+            for key in by_type.get(str(value.get("type")), ()) if by_type else ():
+                if key not in value:
+                    raise Refused(missing_parameter(f"{start}{key}"))
 
         return self._limited(check, path)
-
-    def _by_type(self, path: str, value: Mapping[str, Any], start: str) -> None:
-        for key in self._required.get(f"{path}:{value.get('type')}", ()):
-            if key not in value:
-                raise Refused(missing_parameter(f"{start}{key}"))
 
     def _limited(self, check: Check, path: str) -> Check:
         limits = self._limits.get(path, ())
@@ -107,7 +107,8 @@ class Compiler:
             test = checks.get(type(value)) or (checks.get(float) if type(value) is int else None)
             if test is None:
                 raise Refused(invalid_type(at, _expected(list(checks)), name_of(value)))
-            test(value, at)
+            if test is not _anything:
+                test(value, at)
 
         return _anything if not options or Any in options or object in options else check
 

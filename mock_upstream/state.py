@@ -73,7 +73,7 @@ class State:
         """The connection is open: the session and its conversation get their ids, whose clock is now."""
         self.agenda.run(now)
         expires_at = self.setup.epoch + (now + self.knobs.expiry) // SECOND
-        self.config = initial(self.profile, self.new_id("sess"), expires_at)
+        self.config = {**self.config, "id": self.new_id("sess"), "expires_at": expires_at}
         self.conversation = Conversation(self.new_id("conv"))
 
     @property

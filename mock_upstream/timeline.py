@@ -86,7 +86,7 @@ def finish(state: State, response: Response, status: str, details: Any, after: M
         counted = usage(state, response, failed=status == "failed")
         return state.event("response.done", response=shown(response, status, details, counted))
 
-    return Step(state.latency(after), make, partial(over, state, response))
+    return Step(state.latency(after), make, sent=partial(over, state, response))
 
 
 def over(state: State, response: Response) -> None:
@@ -133,9 +133,10 @@ def _outputs(state: State, response: Response, plans: list[Words | Call], status
         else:
             output = open_message(state, response, plan.text)
             texts = pieces(plan.text)
-        yield from item_events(state, response, output, "added")
+        opening = item_events(state, response, output, "added")
         if isinstance(plan, Words):
-            yield Step(_NOTHING, partial(open_part, state, response, output))
+            opening.append(partial(open_part, state, response, output))
+        yield Step(_NOTHING, *opening)
         if output.kind is not Kind.APPROVAL:
             yield from say(state, response, output, texts)
         if waiting is not None:
@@ -154,6 +155,8 @@ def _wait() -> None:
 def _cut(plans: list[Words | Call], limit: int | str, *, by_script: bool) -> tuple[list[Words | Call], bool]:
     """Cut what the model would say at ``max_output_tokens``; a script may cut a message in half."""
     allowed = limit if isinstance(limit, int) else None
+    if allowed is None and not by_script:
+        return plans, False
     kept: list[Words | Call] = []
     for plan in plans:
         texts = pieces(plan.text) if isinstance(plan, Words) else argument_pieces(plan.arguments)

@@ -16,7 +16,7 @@ from conformance.wire.durations import MILLISECOND, Micros
 from mock_upstream import mcp, voice
 from mock_upstream.actions import Send
 from mock_upstream.ids import BLOCK
-from mock_upstream.responses import CARRIER, Kind, Output, Response, Step, complete_item, shown_item
+from mock_upstream.responses import CARRIER, Kind, Make, Output, Response, Step, complete_item
 from mock_upstream.state import State
 
 FIRST_DELTA: Final[Micros] = 6 * MILLISECOND
@@ -31,13 +31,13 @@ VOICE_SEED: Final = 0
 _NOTHING: Final[Micros] = 0
 
 
-def item_events(state: State, response: Response, output: Output, stage: str) -> Iterator[Step]:
-    """Yield the two events that show an item: added, the response's first; done, the conversation's first."""
+def item_events(state: State, response: Response, output: Output, stage: str) -> list[Make]:
+    """Return the two events that show an item: added, the response's first; done, the conversation's first."""
 
     def of_response() -> dict[str, Any]:
         output.done.add(f"response.output_item.{stage}")
         return state.event(
-            f"response.output_item.{stage}", response_id=response.id, output_index=output.index, item=shown_item(output)
+            f"response.output_item.{stage}", response_id=response.id, output_index=output.index, item=output.item.body
         )
 
     def of_conversation() -> dict[str, Any] | None:
@@ -48,15 +48,11 @@ def item_events(state: State, response: Response, output: Output, stage: str) ->
         if response.in_conversation:
             done = stage == "done"
             previous = conversation.previous_id_when_done(output.item) if done else conversation.previous_id(output.item.id)
-        return state.event(f"conversation.item.{stage}", previous_item_id=previous, item=shown_item(output))
+        return state.event(f"conversation.item.{stage}", previous_item_id=previous, item=output.item.body)
 
-    shows = response.in_conversation or state.knobs.oob_items
-    if stage == "added":
-        yield Step(_NOTHING, of_response)
-    if shows:
-        yield Step(_NOTHING, of_conversation)
-    if stage == "done":
-        yield Step(_NOTHING, of_response)
+    if not (response.in_conversation or state.knobs.oob_items):
+        return [of_response]
+    return [of_response, of_conversation] if stage == "added" else [of_conversation, of_response]
 
 
 def part_event(state: State, response: Response, output: Output, stage: str, text: str) -> dict[str, Any]:
@@ -93,15 +89,21 @@ def _burst(state: State, response: Response, output: Output, texts: list[str]) -
         for text in texts:
             state.say(delta(state, response, output, text))
         return
-    place = orjson.dumps({"output_index": output.index, **_place(output)}).decode()[1:-1]
-    head = f'{{"type":"{CARRIER[output.kind]}.delta","event_id":"{state.ids.stem("event", state.now)}'
-    middle = f'","response_id":"{response.id}","item_id":"{output.item.id}",{place},"delta":'
+    head, middle = output.delta_form or _delta_form(response, output)
+    head += state.ids.stem("event", state.now)
     output.said += "".join(texts)
     digits, dumps, written = state.ids.digits, orjson.dumps, state.outbox.actions
     for text in texts:
         drawn = digits(BLOCK + -len(text) % BLOCK)
-        tail = f',"obfuscation":"{drawn[BLOCK:]}"}}'
-        written.append(Send(f"{head}{drawn[:BLOCK]}{middle}{dumps(text).decode()}{tail}".encode()))
+        said = dumps(text).decode()
+        written.append(Send(f'{head}{drawn[:BLOCK]}{middle}{said},"obfuscation":"{drawn[BLOCK:]}"}}'.encode()))
+
+
+def _delta_form(response: Response, output: Output) -> tuple[str, str]:
+    place = {"response_id": response.id, "item_id": output.item.id, "output_index": output.index, **_place(output)}
+    middle = orjson.dumps(place).decode()[1:-1]
+    output.delta_form = f'{{"type":"{CARRIER[output.kind]}.delta","event_id":"', f'",{middle},"delta":'
+    return output.delta_form
 
 
 def audio_delta(state: State, response: Response, output: Output, sound: bytes) -> dict[str, Any]:
@@ -116,17 +118,18 @@ def audio_delta(state: State, response: Response, output: Output, sound: bytes) 
 
 def close(state: State, response: Response, output: Output, status: str) -> Iterator[Step]:
     """Yield the steps that close an output item with what it has said."""
+    makes: list[Make] = []
     if output.kind is Kind.CALL:
-        yield Step(_NOTHING, partial(_arguments_done, state, response, output))
+        makes.append(partial(_arguments_done, state, response, output))
     elif output.kind is Kind.MCP:
         yield from mcp.call_steps(state, response, output)
     elif output.kind is not Kind.APPROVAL and output.opened:
         if output.kind is Kind.AUDIO:
-            yield Step(_NOTHING, partial(_of_part, state, response, output, "response.output_audio.done"))
-        yield Step(_NOTHING, partial(_words_done, state, response, output))
-        yield Step(_NOTHING, lambda: part_event(state, response, output, "done", output.said))
-    yield Step(_NOTHING, partial(complete_item, state, output, status))
-    yield from item_events(state, response, output, "done")
+            makes.append(partial(_of_part, state, response, output, "response.output_audio.done"))
+        makes.append(partial(_words_done, state, response, output))
+        makes.append(lambda: part_event(state, response, output, "done", output.said))
+    makes.append(partial(complete_item, state, output, status))
+    yield Step(_NOTHING, *makes, *item_events(state, response, output, "done"))
 
 
 def open_part(state: State, response: Response, output: Output) -> dict[str, Any]:
