@@ -10,7 +10,6 @@ script goes on: what the checks then miss, they say themselves.
 """
 
 import asyncio
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +25,7 @@ from conformance.client.python_steps import Message, find_step
 from conformance.client.sound import chunks
 from conformance.scenario.model import Anchor, Audio, Cell, Close, Connect, Hold, Run, Send, Speaks, Step, Wait
 from conformance.scenario.variables import Unfillable, resolver, substitute
+from conformance.wire import base64
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding, realtime_format, voice_agent_format
 from conformance.wire.durations import MILLISECOND, SECOND, Micros
 from conformance.wire.frames import Direction, Frame, Kind, Leg
@@ -309,7 +309,7 @@ class _Driver:
         """Put audio into the frame that carries it in the client's protocol."""
         if self._cell.speaks is Speaks.VOICE_AGENT:
             return audio
-        return {"type": "input_audio_buffer.append", "audio": b64encode(audio).decode()}
+        return {"type": "input_audio_buffer.append", "audio": base64.encode(audio)}
 
     async def _sleep_until(self, t: Micros) -> None:
         if t > self._now():

@@ -4,7 +4,6 @@ Unless the upstream's own voice detection has been asked for: then the proxy nev
 race for the same buffer, and answers what the server commits.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ import numpy as np
 from conformance.reference_proxy.core import Timer, Timing, text
 from conformance.reference_proxy.tools import Tools
 from conformance.reference_proxy.turns import Turn, TurnKind, remember
+from conformance.wire import base64
 from conformance.wire.audio import PCM_24K, AudioFormat, Resampler, decode, encode
 from conformance.wire.durations import Micros
 
@@ -95,7 +95,7 @@ class Microphone(Tools):
         for start in range(0, len(audio), _LARGEST_APPEND):
             piece = audio[start : start + _LARGEST_APPEND]
             self._waiting_up += len(piece)
-            self.send_up({"type": "input_audio_buffer.append", "audio": b64encode(piece).decode()})
+            self.send_up({"type": "input_audio_buffer.append", "audio": base64.encode(piece)})
 
     def timers(self) -> list[Timer]:
         """Add: the end of a turn, or a pause without one."""

@@ -6,8 +6,6 @@ a moment for the rest of its message. Audio goes down as it comes. For the clien
 only.
 """
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +13,7 @@ from typing import Any, Final
 from conformance.reference_proxy.core import Timer, Timing, mapping, text
 from conformance.reference_proxy.microphone import Converter, Microphone
 from conformance.reference_proxy.turns import parts_of
+from conformance.wire import base64
 from conformance.wire.audio import PCM_24K, AudioFormat
 from conformance.wire.durations import Micros
 
@@ -94,8 +93,8 @@ class Output(Microphone):
     def on_audio_delta(self, response: Response, delta: Any) -> None:
         """Send audio down as a binary frame; nothing else ever is one."""
         try:
-            audio = b64decode(text(delta), validate=True)
-        except (Base64Error, ValueError):
+            audio = base64.decode(text(delta))
+        except ValueError:
             self.on_unreadable("audio that is not base64")
             return
         if not response.done:  # after AgentAudioDone no audio may follow

@@ -6,8 +6,6 @@ which the stream's hash was taken (the total so far, this body included).
 """
 
 import hashlib
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -15,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from conformance.wire import base64
 from conformance.wire.audio import PCM_24K, AudioFormat, decode, loudness
 
 AUDIO_FIELDS: Final = {
@@ -75,8 +74,8 @@ def fold_event(event: Mapping[str, Any], stream: AudioStream) -> Mapping[str, An
     if field is None or not isinstance(event.get(field), str):
         return event
     try:
-        folded = stream.fold(b64decode(event[field], validate=True))
-    except (Base64Error, ValueError):
+        folded = stream.fold(base64.decode(event[field]))
+    except ValueError:
         folded = {"invalid": event[field][:_HEAD], "chars": len(event[field])}
     return {**event, field: folded}
 
