@@ -220,6 +220,8 @@ class View:
         self.crossing = CROSSING if self.real else 0
         self._conns: dict[tuple[Leg, int], Conn] = {}
         for frame in case.recording.frames:
+            if frame.type == "dialled":
+                continue  # who dials for the subject says so before there is a connection
             key = (frame.leg, frame.conn)
             conn = self._conns.get(key)
             if conn is None:

@@ -372,3 +372,14 @@ def test_an_upstream_that_opens_after_its_client_left_is_not_charged_to_one_that
     late = view(case(timeline)).links[1]
     assert late.client is not None
     assert late.client.number == owner
+
+
+def test_a_connection_begins_when_it_opens_not_when_it_is_dialled() -> None:
+    timeline = """header {"clock": "real"}
+        0.000 upstream   up mark dialled
+        0.100 client     up open {}
+        0.200 client#1   up open {}
+        0.300 upstream   up open {}
+        0.400 upstream#1 up mark dialled"""
+    links = view(case(timeline)).links
+    assert [link.client.number for link in links if link.client is not None] == [1]
