@@ -62,16 +62,25 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._outside = outside
         self._deadlock = deadlock
         self._tcp: set[int] = set()
+        self._watched = 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Watch a file, and remember it if it is a TCP socket, also when it is later paused."""
         key = super().register(fileobj, events, data)
         (self._tcp.add if _is_tcp(key.fd) else self._tcp.discard)(key.fd)
+        self._watched = len(self.get_map())
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        """Watch a file no more."""
+        key = super().unregister(fileobj)
+        self._watched = len(self.get_map())
         return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready; if nothing is, let ``timeout`` seconds (None: for ever) pass on the virtual clock."""
-        if timeout is not None and self._is_alone():
+        if self._watched == 1 and timeout is not None and not self._outside():
+            # Only the loop's own wake-up pipe is watched, and nobody is there to write to it.
             self.now += round(timeout * SECOND) if timeout > 0 else 0
             return []
         ready = super().select(0)
@@ -82,10 +91,6 @@ class _JumpingSelector(selectors.DefaultSelector):
             return ready
         self.now += round(timeout * SECOND)
         return []
-
-    def _is_alone(self) -> bool:
-        """Tell whether no socket but the loop's own wake-up pipe is watched, and nothing outside could use that."""
-        return len(self.get_map()) == 1 and not self._outside()
 
     def _wait_outside(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         """Sleep for real, at most ``timeout``, for as long as work outside the loop could make something ready."""

@@ -27,6 +27,7 @@ class Converter:
         """Start an empty stream."""
         self.source = source
         self.target = target
+        self._is_same = source == target
         self._odd = b""
         self._resampler: Resampler | None = None
 
@@ -35,7 +36,7 @@ class Converter:
         chunk = self._odd + chunk
         whole = len(chunk) - len(chunk) % self.source.bytes_per_sample
         self._odd = chunk[whole:]
-        if self.source == self.target:
+        if self._is_same:
             return chunk[:whole]
         samples = decode(chunk[:whole], self.source.encoding)
         if self.source.rate != self.target.rate:
@@ -112,9 +113,11 @@ class Microphone(Tools):
         A rest that is too short alone is padded, but only after a response: it came during that response, and what follows
         would come too late for it.
         """
-        is_rest = self.waiting > 0 and self.waiting_since < self.ended_at
-        enough = self.waiting >= self.timing.shortest_commit or is_rest
-        return self.owns_commits and enough and self.active is None
+        if not self.owns_commits or self.active is not None:
+            return False
+        waiting = self.waiting
+        is_rest = waiting > 0 and self.waiting_since < self.ended_at
+        return waiting >= self.timing.shortest_commit or is_rest
 
     def commit_at(self) -> Micros:
         """Return when to commit: after a pause, or when a stream without pauses has waited long enough."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from conformance.wire import base64
-from conformance.wire.audio import PCM_24K, AudioFormat, decode, loudness
+from conformance.wire.audio import PCM_24K, AudioFormat, Encoding, decode, loudness
 
 AUDIO_FIELDS: Final = {
     "input_audio_buffer.append": "audio",
@@ -45,7 +45,7 @@ class AudioStream:
         size = len(body)
         self._hash.update(body)
         self._size += size
-        digest, ms, rms = (_measure_once if size <= _SMALL else _measure)(body, self.format)
+        digest, ms, rms = (_measure_once if size <= _SMALL else _measure)(body, self.format.encoding, self.format.rate)
         if self._keep is not None:
             self._keep(digest, body)
         return {
@@ -58,10 +58,10 @@ class AudioStream:
         }
 
 
-def _measure(body: bytes, format_: AudioFormat) -> tuple[str, float, tuple[int, ...]]:
+def _measure(body: bytes, encoding: Encoding, rate: int) -> tuple[str, float, tuple[int, ...]]:
     """Return the hash of a body, its length in milliseconds and its loudness."""
-    ms = round(format_.duration(len(body)) / 1000, 3)
-    return hashlib.sha256(body).hexdigest(), ms, tuple(loudness(decode(body, format_.encoding), format_.rate))
+    ms = round(AudioFormat(encoding, rate).duration(len(body)) / 1000, 3)
+    return hashlib.sha256(body).hexdigest(), ms, tuple(loudness(decode(body, encoding), rate))
 
 
 _measure_once = lru_cache(maxsize=2048)(_measure)
