@@ -32,7 +32,9 @@ def tool_once(case: Case) -> Sequence[Finding] | None:
             for call, frame in response.calls.items():
                 seen = asked.get(call, [])
                 done = ga_name(frame.type) == "response.function_call_arguments.done"
-                due = frame.t + _SOON + link.crossing
+                # A proxy may wait for the response's end, to ask for all its calls at once.
+                ended = response.end.t if response.end is not None else frame.t
+                due = max(frame.t, ended) + _SOON + link.crossing
                 owed = done and response.status not in ("cancelled", "failed") and due <= link.client_horizon
                 observed = observed or owed or bool(seen)
                 if len(seen) > 1:

@@ -39,10 +39,14 @@ def commit_min(case: Case) -> Sequence[Finding] | None:
     observed = False
     for link in view(case).links:
         format_ = upstream_format(link)
+        kept = 0
         for commit in link.exchange.commits:
             if commit.server:
+                kept = 0
                 continue
-            covered = format_.duration(commit.audio)
+            covered = format_.duration(kept + commit.audio)
+            # A commit that is refused leaves its audio in the buffer, for the next.
+            kept = kept + commit.audio if commit.refused is not None and commit.committed is None else 0
             taken = format_.duration(commit.own) >= COMMIT_MINIMUM
             if covered < COMMIT_MINIMUM and taken:
                 continue

@@ -17,6 +17,8 @@ _FORWARD: Final = SECOND
 _STALLED: Final = 5 * SECOND
 """An error may wait for a running response's text; one that is silent for so long has none to come."""
 _NEAR: Final = 2 * SECOND
+_SLOW: Final = 10 * SECOND
+"""A mistake, or a frame that cannot be read, explains no Error that comes later than this."""
 _NEUTRAL: Final = frozenset(
     {
         *(
@@ -263,20 +265,26 @@ def _has_reason(link: Link, error: Frame) -> bool:
     before = [frame for frame in up.down if frame.seq < error.seq]
     if any(_is_bad_news(frame, error) for frame in before):
         return True
-    if any(is_client_mistake(link, frame) for frame in _said_before(link, error)):
+    if any(_is_recent(link, frame, error) and is_client_mistake(link, frame) for frame in _said_before(link, error)):
         return True
     return _is_stuck(link, before, error)
 
 
 def _is_bad_news(frame: Frame, error: Frame) -> bool:
     if frame.kind is Kind.BINARY or not frame.type:
-        return True
+        return error.t - frame.t <= _SLOW
     status = mapping(frame.data.get("response")).get("status")
     bad = frame.type == "error" or frame.type in _FAILURES or (frame.type == "response.done" and status not in _GOOD)
     return bad and error.t - frame.t <= _NEAR
 
 
 _GOOD: Final = (None, "completed", "in_progress", "cancelled")
+
+
+def _is_recent(link: Link, frame: Frame, error: Frame) -> bool:
+    """True when an Error may still answer a message of the client: what came early waits for the session to be ready."""
+    ready = link.granted
+    return ready is None or error.t - max(frame.t, ready.t) <= _SLOW
 
 
 def _said_before(link: Link, error: Frame) -> Iterator[Frame]:
@@ -294,4 +302,5 @@ def _is_stuck(link: Link, before: Sequence[Frame], error: Frame) -> bool:
     unconfirmed = [item for item in exchange.items if not item.confirmations]
     unfinished = [response for response in exchange.responses if response.end is None]
     unanswered = [create for create in exchange.creates if create.response is None]
-    return link.created is None or bool(asked or unconfirmed or unfinished or unanswered)
+    uncommitted = [commit for commit in exchange.commits if not commit.server and commit.is_open]
+    return link.created is None or bool(asked or unconfirmed or unfinished or unanswered or uncommitted)

@@ -1,6 +1,7 @@
 """What goes up is Realtime: text frames, known events, valid for the dialect."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.reading import listed, mapping, name_of
@@ -8,6 +9,9 @@ from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.events import CLIENT_EVENTS
 from conformance.wire.frames import Frame, Kind
 from conformance.wire.schema import problems
+
+_BY_CALL_ONLY: Final = "output_audio_buffer.clear"
+"""The one client event that the SDK has a type for and a WebSocket's parser does not know (ground truth §1.1)."""
 
 
 def _sent(case: Case) -> list[tuple[Link, Frame]]:
@@ -77,6 +81,8 @@ def valid_events(case: Case) -> Sequence[Finding] | None:
 
 
 def _invalid(link: Link, frame: Frame) -> Iterator[Finding]:
+    if frame.type == _BY_CALL_ONLY:
+        yield find(frame, f"{frame.type} is for WebRTC and SIP; over a WebSocket the API refuses it")
     for problem in problems(frame.data, "client", "beta" if link.is_beta else "ga"):
         if problem.path == "session.model":
             continue

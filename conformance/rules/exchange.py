@@ -26,7 +26,7 @@ from conformance.wire.events import ga_name
 from conformance.wire.frames import Direction, Frame, Kind
 
 DEFAULT_DETECTION: Final[Mapping[str, Any]] = {"type": "server_vad"}
-"""What holds while nobody names `turn_detection`: server VAD that creates responses (ground truth §1.5)."""
+"""What holds while nobody, the server included, names `turn_detection`: server VAD that responds (ground truth §1.5)."""
 _ONCE: Final = ("session.updated", "error", "input_audio_buffer.committed")
 _GRANTS: Final[Mapping[str, str]] = {
     "conversation.item.truncated": "conversation.item.truncate",
@@ -53,6 +53,7 @@ class Exchange:
         self._own = 0
         self._timeouts: set[str] = set()
         self._told: set[tuple[str, str]] = set()
+        self._initial: Any = DEFAULT_DETECTION
         self.settings = settings
         self.injects = injects
         for frame in events:
@@ -98,6 +99,9 @@ class Exchange:
         if self._is_told_again(frame):
             return
         match ga_name(frame.type):
+            case "session.created":
+                named = turn_detection(mapping(frame.data.get("session")))
+                self._initial = self._initial if named is UNNAMED else named
             case "session.updated":
                 self._updated(frame)
             case "error":
@@ -274,8 +278,11 @@ class Exchange:
         return found
 
     def detection(self, seq: int) -> Mapping[str, Any] | None:
-        """Return the turn detection that the last accepted update before ``seq`` asked for; None when it is off."""
-        last: Any = DEFAULT_DETECTION
+        """Return the turn detection that the last accepted update before ``seq`` asked for; None when it is off.
+
+        Until an update names it, what `session.created` told holds.
+        """
+        last = self._initial
         for at, value in self._detections:
             if at < seq:
                 last = value

@@ -175,9 +175,10 @@ def _spoken(link: Link, frame: Frame) -> Iterator[Finding]:
         return
     body = raw.encode()
     digest = hashlib.sha256(body).hexdigest()
-    heard = any(f.kind is Kind.BINARY and f.seq < frame.seq for f in (link.client.up if link.client else ()))
+    heard = min((f.seq for f in (link.client.up if link.client else ()) if f.kind is Kind.BINARY), default=None)
     for append in link.of("input_audio_buffer.append"):
-        if append.seq > frame.seq and (folded(append).get("sha256") == digest or not heard):
+        silent = heard is None or append.seq < heard
+        if append.seq > frame.seq and (folded(append).get("sha256") == digest or silent):
             yield find(append, "a text frame of the client went up as audio", cause="text")
             return
 

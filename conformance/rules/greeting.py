@@ -1,17 +1,20 @@
 """Greeting and context: shown or told once, on the right leg, and never a turn upstream."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from conformance.rules.hostile import BEYOND_THE_FOUR
 from conformance.rules.messages import assistant_texts, greeting_of, messages, words
 from conformance.rules.model import Case, Finding, RuleKind, rule
-from conformance.rules.reading import mapping
+from conformance.rules.reading import item_text, listed, mapping
 from conformance.rules.turns import context_texts
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND
 
 _CONTRACT_PAGE: Final = "Voice-agent contract, ordering point 7"
 _SOON: Final = 2 * SECOND
+_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def _greeted(case: Case, *, context: bool) -> list[tuple[Link, str]]:
@@ -41,11 +44,12 @@ def greeting_quiet(case: Case) -> Sequence[Finding] | None:
         findings += [
             find(item.frame, "the greeting went up as an item")
             for item in link.exchange.items
-            if greeting in item.text and item.text.strip() not in known
+            if greeting in item.text and item.text.strip() not in known and not _is_history(item.text, context)
         ]
         own = [item for item in link.exchange.items if item.text.strip() not in context]
         turns = [item.frame.seq for item in own if item.is_user or item.is_output]
         turns += [frame.seq for frame in injects] + [commit.frame.seq for commit in link.exchange.commits]
+        turns += [frame.seq for frame in link.client_texts(*BEYOND_THE_FOUR)]
         first = min(turns, default=None)
         findings += [
             find(create.frame, "response.create before any turn: the greeting caused a response")
@@ -53,6 +57,11 @@ def greeting_quiet(case: Case) -> Sequence[Finding] | None:
             if first is None or create.frame.seq < first
         ]
     return once_per_cause(findings)
+
+
+def _is_history(text: str, context: Sequence[str]) -> bool:
+    """True for an item that holds the whole context, which may have the words of the greeting in it."""
+    return bool(context) and text.strip() not in context and all(said in text for said in context)
 
 
 @rule(
@@ -88,11 +97,23 @@ def _told(link: Link, before: int | None) -> Iterator[str]:
     for update in link.exchange.updates:
         instructions = mapping(update.frame.data.get("session")).get("instructions")
         if isinstance(instructions, str) and update.refused is None and (before is None or update.frame.seq < before):
-            yield instructions
-            yield instructions.replace("\\n", "\n").replace('\\"', '"')
+            yield from _read(instructions)
+    for create in link.exchange.creates:
+        asked = mapping(create.frame.data.get("response"))
+        if before is None or create.frame.seq <= before:
+            yield from _read(str(asked.get("instructions") or ""))
+            yield from (item_text(mapping(item)) for item in listed(asked.get("input")))
     for item in link.exchange.items:
         if before is None or item.frame.seq < before:
             yield item.text
+
+
+def _read(instructions: str) -> Iterator[str]:
+    """Yield instructions as they stand, and as JSON that they may hold spells them out."""
+    yield instructions
+    spelt = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), instructions)
+    spelt = spelt.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    yield spelt.replace("\\n", "\n").replace('\\"', '"')
 
 
 @rule(

@@ -15,6 +15,8 @@ from conformance.wire.voice_agent import CLIENT_MESSAGES
 _SOON: Final = SECOND
 _KNOWN: Final = frozenset(CLIENT_MESSAGES)
 _UNDERSTOOD: Final = frozenset({"Settings", "InjectUserMessage", "FunctionCallResponse", "KeepAlive"})
+BEYOND_THE_FOUR: Final = tuple(name for name in CLIENT_MESSAGES if name not in _UNDERSTOOD)
+"""Messages of the client's family that the contract leaves to the proxy."""
 _LARGE: Final = 1024 * 1024
 
 

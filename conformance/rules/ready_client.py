@@ -71,7 +71,8 @@ def _judge(case: Case, conn: Conn, settings: Frame, links: list[Link]) -> list[F
         due = max(updated.t, settings.t) + _APPLIED
         if any(frame.t <= due for frame in conn.of("SettingsApplied")):
             return []
-        if due > end or _refusal(conn, updated.seq) is not None:
+        seen = _refusal(conn, updated.seq)
+        if due > end or (seen is not None and seen.t <= due):
             return None
         return [find(updated, "session.updated came, and no SettingsApplied within 2s", cause="SettingsApplied")]
     failure = _failure(settings, links)

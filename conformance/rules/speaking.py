@@ -80,7 +80,8 @@ class Speech:
     def _assign_starts(self) -> dict[int, list[Frame]]:
         """Attribute each `AgentStartedSpeaking` to the response that had begun last.
 
-        Between a create and its `response.created` it may still be the one before that is told late.
+        Between a create and its `response.created` it may still be the one before that is told late; when that one is over
+        and was told before, it is the next that is told early.
         """
         starts: dict[int, list[Frame]] = {}
         for frame in self.link.shown("AgentStartedSpeaking"):
@@ -91,8 +92,16 @@ class Speech:
             fresh = owner.start.seq > frame.seq or frame.t - owner.start.t < self.link.crossing
             if fresh and len(begun) > 1 and id(begun[-2]) not in starts:
                 owner = begun[-2]
+            elif len(begun) < len(self.responses) and self._is_over(owner, frame, told=id(owner) in starts):
+                owner = self.responses[len(begun)]
             starts.setdefault(id(owner), []).append(frame)
         return starts
+
+    def _is_over(self, response: Response, frame: Frame, *, told: bool) -> bool:
+        """True when a response has ended before a frame, and nothing of it is still to be told."""
+        first = self.first_output(response)
+        ended = response.end is not None and response.end.seq < frame.seq
+        return ended and (told or first is None or first.seq < frame.seq)
 
     def _assign_dones(self) -> tuple[dict[int, Frame], list[Frame]]:
         dones: dict[int, Frame] = {}
@@ -170,8 +179,9 @@ def speaking_first(case: Case) -> Sequence[Finding] | None:
             if first is None:
                 continue
             observed = True
-            started = speech.link.shown("AgentStartedSpeaking")
-            if not any(response.first_seq < frame.seq < first.seq for frame in started):
+            own = speech.starts.get(id(response), [])
+            started = [f for f in speech.link.shown("AgentStartedSpeaking") if f.seq > response.first_seq]
+            if not any(frame.seq < first.seq for frame in (*own, *started)):
                 what = "audio" if first.kind is Kind.BINARY else "text"
                 findings.append(find(first, f"a response's {what} came before AgentStartedSpeaking", cause=what))
     return once_per_cause(findings) if observed else None

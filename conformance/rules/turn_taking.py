@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from conformance.rules.hostile import BEYOND_THE_FOUR
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.requests import Create, Item, Response
 from conformance.rules.turns import GIVE_UP, Claim, Ledger, Turn, TurnKind
@@ -129,15 +130,25 @@ def one_create(case: Case) -> Sequence[Finding] | None:
     for link in view(case).links:
         claims = ledger(link).claims
         observed = observed or any(claim.answers or claim.early or claim.spare for claim in claims)
-        spare = [claim.create for claim in claims if claim.spare and not _follows_silence(link, claim.create)]
+        spare = [claim.create for claim in claims if claim.spare and not _is_justified(link, claim.create)]
         findings += [find(create.frame, "a second response.create for a turn that already had its own") for create in spare]
     return once_per_cause(findings) if observed else None
 
 
-def _follows_silence(link: Link, create: Create) -> bool:
-    """True for a repetition because the upstream had not reacted to the create before at all."""
-    before = [other for other in link.exchange.creates if other.frame.seq < create.frame.seq]
-    return bool(before) and before[-1].response is None and create.frame.t - before[-1].frame.t >= GIVE_UP
+def _is_justified(link: Link, create: Create) -> bool:
+    """True for a repetition because the upstream had not reacted to the create before, and for what no turn asked for.
+
+    Other items (the system's, an approval) and messages of the client's family beyond the four may ask for a response, too.
+    """
+    before = [other.frame for other in link.exchange.creates if other.frame.seq < create.frame.seq]
+    if not before:
+        return False
+    last, now = before[-1].seq, create.frame
+    others = [item.frame for item in link.exchange.items if not item.is_user and not item.is_output]
+    if any(last < frame.seq < now.seq for frame in (*others, *link.client_texts(*BEYOND_THE_FOUR))):
+        return True
+    silent = next(other for other in link.exchange.creates if other.frame is before[-1]).response is None
+    return silent and now.t - before[-1].t >= GIVE_UP
 
 
 @rule(

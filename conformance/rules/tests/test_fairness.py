@@ -1,0 +1,211 @@
+"""Proxies of other makes: what they may do otherwise breaks no rule, and what looks harmless but is not, does."""
+# ruff: noqa: E501  # a line of a timeline is one frame
+
+import pytest
+
+from conformance.rules.tests.says import DONE, USER, USER_SEEN, says
+
+ASKED = "use connected\n0.020 client up Settings\n0.020 upstream up session.update {}\n"
+SPOKEN = "0.500 client up binary 200ms\n0.500 upstream up input_audio_buffer.append 200ms\n"
+
+
+def test_audio_after_a_broken_text_is_the_microphones() -> None:
+    broken = 'use ready\n0.1 client up text "no JSON at all"\n'
+    assert says("VA-FRAME-TYPE", f"{broken}{SPOKEN}9 end") == []
+    early = "0.200 upstream up input_audio_buffer.append 20ms\n"
+    assert says("VA-FRAME-TYPE", f"{broken}{early}{SPOKEN}9 end") == ["text"]
+
+
+MADE_UP = '{at} client down Error {{"code": "oops", "description": "Something went wrong."}}\n'
+
+
+@pytest.mark.parametrize(("at", "causes"), [("0.200", []), ("30.000", ["session.updated"])])
+def test_a_clients_mistake_explains_no_error_half_a_minute_later(at: str, causes: list[str]) -> None:
+    mistake = "use ready\n0.1 client up Nonsense\n"
+    assert says("VA-ERROR-HONEST", mistake + MADE_UP.format(at=at) + "40 end") == causes
+
+
+@pytest.mark.parametrize(("at", "causes"), [("0.200", []), ("30.000", [""])])
+def test_an_unreadable_frame_of_the_upstream_explains_no_error_half_a_minute_later(at: str, causes: list[str]) -> None:
+    unreadable = 'use ready\n0.1 upstream down text "{,"\n'
+    found = says("VA-ERROR-HONEST", unreadable + MADE_UP.format(at=at) + "40 end")
+    assert bool(found) is bool(causes)
+
+
+def test_a_mistake_made_before_the_session_was_ready_may_be_answered_when_it_is() -> None:
+    held = """use connected
+        0.020 client   up   Settings
+        0.030 client   up   InjectUserMessage {"content": 5}
+        0.030 upstream up   session.update {"session": {}}
+        18.00 upstream down session.updated
+        18.00 client   down SettingsApplied
+    """
+    assert says("VA-ERROR-HONEST", held + MADE_UP.format(at="18.1") + "40 end") == []
+
+
+def test_a_proxy_may_give_up_on_a_commit_that_nothing_confirms() -> None:
+    committed = f"use ready\n{SPOKEN}1.0 upstream up input_audio_buffer.commit\n"
+    assert says("VA-ERROR-HONEST", committed + MADE_UP.format(at="25.0") + "40 end") == []
+    confirmed = committed + "1.1 upstream down input_audio_buffer.committed\n"
+    assert says("VA-ERROR-HONEST", confirmed + MADE_UP.format(at="25.0") + "40 end") == ["input_audio_buffer.committed"]
+
+
+def test_audio_of_a_commit_that_was_refused_counts_for_the_next() -> None:
+    refused = f"""use ready
+        {SPOKEN}
+        1.0 upstream up input_audio_buffer.commit
+        1.1 upstream down error {{"error": {{"type": "invalid_request_error", "code": "overloaded", "message": "Again."}}}}
+        1.2 upstream up input_audio_buffer.commit
+    """
+    assert says("RT-COMMIT-MIN", refused) == []
+    taken = refused.replace("error {", "input_audio_buffer.committed {")
+    assert says("RT-COMMIT-MIN", taken) == ["input_audio_buffer.commit"]
+    short = refused.replace("200ms", "60ms")
+    assert says("RT-COMMIT-MIN", short) == ["input_audio_buffer.commit"]
+
+
+UNNAMED = """
+    0.000 client   up   open
+    0.000 client   up   Settings
+    0.005 upstream up   open
+    0.010 upstream down session.created {"session": {"type": "realtime", "audio": {"input": {"turn_detection": DETECTION}}}}
+    0.010 upstream up   session.update {"session": {"type": "realtime"}}
+    0.020 upstream down session.updated
+    0.020 client   down SettingsApplied
+    0.100 upstream up   input_audio_buffer.append 200ms
+    0.500 upstream up   input_audio_buffer.commit
+"""
+
+
+def test_an_upstream_that_says_its_turn_detection_is_off_leaves_the_commit_to_the_proxy() -> None:
+    assert says("RT-COMMIT-OWNER", UNNAMED.replace("DETECTION", "null")) is None
+    assert says("RT-COMMIT-OWNER", UNNAMED.replace("DETECTION", '{"type": "server_vad"}')) == ["input_audio_buffer.commit"]
+    assert says("RT-COMMIT-OWNER", UNNAMED.replace(', "audio": {"input": {"turn_detection": DETECTION}}', "")) == [
+        "input_audio_buffer.commit"
+    ]
+
+
+ANSWERED = f"use responding\n0.400 upstream down {DONE}\n"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        '0.500 client up InjectAgentMessage {"message": "Are you there?"}\n',
+        '0.500 upstream up conversation.item.create {"item": {"type": "message", "role": "system", "content": [{"type": "input_text", "text": "Go on."}]}}\n',
+        '0.500 upstream up conversation.item.create {"item": {"type": "mcp_approval_response", "approval_request_id": "m1", "approve": true}}\n',
+    ],
+)
+def test_a_create_that_something_else_asked_for_is_not_one_too_many(asked: str) -> None:
+    again = "0.600 upstream up response.create\n9 end"
+    assert says("RT-ONE-CREATE", f"{ANSWERED}{asked}{again}") == []
+    assert says("RT-ONE-CREATE", f"{ANSWERED}{again}") == ["response.create"]
+    assert says("RT-ONE-CREATE", f"{ANSWERED}{asked}0.55 upstream up response.create\n{again}") == ["response.create"]
+
+
+def test_a_message_for_the_agent_to_say_is_no_greeting() -> None:
+    said = '0.100 client up InjectAgentMessage {"message": "Welcome back."}\n'
+    create = "0.200 upstream up response.create\n9 end"
+    assert says("RT-GREETING-QUIET", f"use greeting\n{said}{create}") == []
+    assert says("RT-GREETING-QUIET", f"use greeting\n{create}") == ["response.create"]
+
+
+def test_history_that_goes_up_in_one_item_may_hold_the_words_of_the_greeting() -> None:
+    timeline = """
+        0.000 client   up   open
+        0.000 client   up   Settings {"agent": {"greeting": "Hello.", "context": {"messages": [{"role": "assistant", "content": "Hello."}, {"role": "user", "content": "I am Ada."}]}}}
+        0.005 upstream up   open
+        0.010 upstream down session.created
+        0.010 upstream up   session.update {"session": {}}
+        0.020 upstream down session.updated
+        0.030 upstream up   conversation.item.create {"item": {"type": "message", "role": "system", "content": [{"type": "input_text", "text": "So far: assistant: Hello. user: I am Ada."}]}}
+        9.000 end"""
+    assert says("RT-GREETING-QUIET", timeline) == []
+    alone = timeline.replace("So far: assistant: Hello. user: I am Ada.", "Say: Hello.")
+    assert says("RT-GREETING-QUIET", alone) == ["conversation.item.create"]
+
+
+CONTEXT = """
+    0.000 client   up   open
+    0.000 client   up   Settings {"agent": {"context": {"messages": [{"role": "user", "content": "Ich heiße Åsa."}]}}}
+    0.005 upstream up   open
+    0.010 upstream down session.created
+    0.010 upstream up   session.update {"session": {"instructions": INSTRUCTIONS}}
+    0.020 upstream down session.updated
+    0.100 upstream up   response.create CREATE
+    9.000 end"""
+
+
+@pytest.mark.parametrize(
+    ("instructions", "create", "causes"),
+    [
+        ('"Be brief."', "{}", ["agent.context"]),
+        ('"History: user: Ich heiße Åsa."', "{}", []),
+        ('"History: [{\\"content\\": \\"Ich hei\\\\u00dfe \\\\u00c5sa.\\"}]"', "{}", []),
+        ('"Be brief."', '{"response": {"instructions": "History: Ich heiße Åsa."}}', []),
+    ],
+)
+def test_history_may_go_up_as_json_and_with_the_response_it_is_for(
+    instructions: str, create: str, causes: list[str]
+) -> None:
+    timeline = CONTEXT.replace("INSTRUCTIONS", instructions).replace("CREATE", create)
+    assert says("RT-CONTEXT-KEPT", timeline) == causes
+
+
+TURNS = f"""use responding
+    0.200 client   down AgentStartedSpeaking
+    0.300 upstream down response.output_text.done {{"response_id": "r1", "item_id": "a1", "text": "One."}}
+    0.300 client   down ConversationText {{"role": "assistant", "content": "One."}}
+    0.400 upstream down {DONE}
+    0.400 client   down AgentAudioDone
+    0.500 client   down AgentStartedSpeaking
+    0.510 upstream up   conversation.item.create {USER.replace("Hi", "And?")}
+    0.520 upstream down conversation.item.added {USER_SEEN.replace("Hi", "And?").replace("i1", "i2")}
+    0.530 upstream up   response.create
+    0.540 upstream down response.created {{"response": {{"id": "r2", "conversation_id": "conv_1"}}}}
+    0.600 upstream down response.output_text.done {{"response_id": "r2", "item_id": "a2", "text": "Two."}}
+    0.600 client   down ConversationText {{"role": "assistant", "content": "Two."}}
+    9.000 end"""
+
+
+def test_speaking_may_be_told_before_the_response_is_asked_for() -> None:
+    assert says("VA-SPEAKING-FIRST", TURNS) == []
+    assert says("VA-SPEAKING-ONCE", TURNS) == []
+    without = "\n".join(line for line in TURNS.splitlines() if "0.500" not in line)
+    assert says("VA-SPEAKING-FIRST", without) == ["text"]
+    twice = TURNS.replace("0.600 upstream", "0.550 client   down AgentStartedSpeaking\n0.600 upstream", 1)
+    assert says("VA-SPEAKING-ONCE", twice) == ["AgentStartedSpeaking"]
+    spare = TURNS.replace("0.300 client", "0.300 client   down AgentStartedSpeaking\n0.300 client", 1)
+    assert says("VA-SPEAKING-ONCE", spare) == ["AgentStartedSpeaking"]
+
+
+def test_an_event_for_webrtc_is_refused_over_a_websocket() -> None:
+    barge_in = "use responding\n0.2 upstream up {event}\n9 end"
+    assert says("RT-VALID-EVENTS", barge_in.format(event="output_audio_buffer.clear")) == ["output_audio_buffer.clear"]
+    assert says("RT-VALID-EVENTS", barge_in.format(event="response.cancel")) == []
+
+
+def test_a_call_may_be_asked_for_when_its_response_is_over() -> None:
+    called = 'use responding\n0.2 upstream down response.function_call_arguments.done {"response_id": "r1", "call_id": "c1", "arguments": ""}\n'
+    ended = f"{called}3.0 upstream down {DONE}\n"
+    asked = 'client down FunctionCallRequest {"functions": [{"id": "c1"}]}\n9 end'
+    assert says("VA-TOOL-ONCE", f"{ended}3.1 {asked}") == []
+    assert says("VA-TOOL-ONCE", f"{ended}4.5 {asked}") == ["missing"]
+    assert says("VA-TOOL-ONCE", f"{called}3.1 {asked}") == ["missing"]
+
+
+def test_an_error_long_after_the_session_was_ready_does_not_stand_for_settings_applied() -> None:
+    deaf = ASKED + "0.030 upstream down session.updated\n{at} client down Error {{}}\n9 end"
+    assert says("VA-READY", deaf.format(at="4.0")) == ["SettingsApplied"]
+    assert says("VA-READY", deaf.format(at="1.0")) is None
+
+
+def test_a_chunk_that_a_resampler_sends_twice_is_too_much_and_its_rounding_is_not() -> None:
+    settings = '{"audio": {"input": {"encoding": "linear16", "sample_rate": 16000}}}'
+    sent = (
+        f"{ASKED.replace('Settings', f'Settings {settings}')}0.030 upstream down session.updated\n1 client up binary 2s\n"
+    )
+    assert says("RT-AUDIO-WHOLE", f"{sent}1 upstream up input_audio_buffer.append 2004ms\n9 end") == []
+    assert says("RT-AUDIO-WHOLE", f"{sent}1 upstream up input_audio_buffer.append 2020ms\n9 end") == [
+        "input_audio_buffer.append"
+    ]
