@@ -195,7 +195,7 @@ def test_a_call_may_be_asked_for_when_its_response_is_over() -> None:
 
 
 def test_an_error_long_after_the_session_was_ready_does_not_stand_for_settings_applied() -> None:
-    deaf = ASKED + "0.030 upstream down session.updated\n{at} client down Error {{}}\n9 end"
+    deaf = ASKED + "0.030 upstream down session.updated\nAT client down Error\n9 end"
     assert says("VA-READY", deaf.replace("AT", "4.0")) == ["SettingsApplied"]
     assert says("VA-READY", deaf.replace("AT", "1.0")) is None
 
