@@ -63,6 +63,8 @@ class RealApi:
         key = environment.get("OPENAI_API_KEY", "").strip()
         if not key:
             raise ValueError("the real API needs a key: export OPENAI_API_KEY=… (nothing was run)")
+        if key.lower().startswith("bearer"):
+            raise ValueError("OPENAI_API_KEY begins with Bearer; export the key alone (nothing was run)")
         if not _KEY_CHARACTERS.issuperset(key):
             raise ValueError(
                 "OPENAI_API_KEY does not look like a key (it holds spaces, quotes, braces or a placeholder); "

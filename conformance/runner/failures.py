@@ -66,7 +66,9 @@ def explain(error: BaseException, url: str) -> str:
         case ConnectionRefusedError():
             return f"{place} refuses connections: start the server, or check the port"
         case TimeoutError():
-            return f"{place} did not answer the WebSocket handshake in time: check that the server is up"
+            return (
+                f"{place} did not answer the handshake in time: check that it is up, and whether it speaks wss:// or ws://"
+            )
         case InvalidURI():
             return f"{place} is not a WebSocket address: write it as ws://HOST:PORT/PATH"
         case InvalidHandshake():

@@ -117,7 +117,7 @@ def test_a_server_that_is_not_there_is_said_once_before_anything_is_spent(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-at-all")
     found = repository.run("scenarios", "-q", "--real")
     assert found.ret == pytest.ExitCode.USAGE_ERROR
-    found.stderr.fnmatch_lines(["ERROR: ws://127.0.0.1:9/v1/realtime cannot be reached: *"])
+    found.stderr.fnmatch_lines(["ERROR: ws://127.0.0.1:9/v1/realtime refuses connections: *"])
 
 
 def test_reruns_repeat_harness_errors_only_and_visibly(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

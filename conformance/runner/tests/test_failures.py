@@ -48,7 +48,7 @@ def test_a_refused_connection_names_the_place_without_its_query() -> None:
 
 @pytest.mark.parametrize(
     ("greeting", "words"),
-    [(b"220 mail ready\r\n\r\n", "check that it is a WebSocket server"), (b"", "did not answer the WebSocket handshake")],
+    [(b"220 mail ready\r\n\r\n", "check that it is a WebSocket server"), (b"", "did not answer the handshake in time")],
 )
 def test_a_server_that_is_no_websocket_server_is_named(greeting: bytes, words: str) -> None:
     async def main() -> str:
