@@ -44,6 +44,8 @@ def withheld(conn: Conn, case: Case, type_: str) -> bool:
 def is_touched(link: Link, response: Response) -> bool:
     """True when the scenario's own script had a hand in a response: its answer was not the upstream's own."""
     case = link.case
+    if not case.own_script:
+        return False
     end = response.end.seq if response.end is not None else case.recording.frames[-1].seq
     marks = [mark for mark in link.upstream.marks if is_own(case, mark) and response.first_seq <= mark.seq <= end + 1]
     return bool(marks) or any(is_own(case, frame) for frame in response.frames)
