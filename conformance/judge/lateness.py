@@ -4,13 +4,15 @@ Theory. On the real clock a frame of the subject's may have lain in our sockets 
 at most that much after the true one. A finding that is gone once every frame of the subject's stands as early as the
 lateness allows says something about us, not about the subject. None stands earlier than what we had sent before it; what
 the upstream sent lay in the same sockets, and gives way.
+
+Nor does a finding stand that is gone once the time is cut out in which our loop was away: then the client, too, was late.
 """
 
 from dataclasses import replace
 
 from conformance.rules.model import Case, Finding, Rule
 from conformance.wire.durations import Micros
-from conformance.wire.frames import Direction, Kind, Leg
+from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.recording import Recording
 
 _FROM_SUBJECT = {(Leg.CLIENT, Direction.DOWN), (Leg.UPSTREAM, Direction.UP)}
@@ -35,10 +37,23 @@ def without_lateness(recording: Recording, late: Micros) -> Recording:
     return replace(recording, frames=tuple(moved))
 
 
+def without_absence(recording: Recording) -> Recording:
+    """Return the recording as if no time had passed while our loop was away; nothing was recorded meanwhile."""
+    lost = 0
+    frames: list[Frame] = []
+    for frame in recording.frames:
+        away = frame.data.get("us") if frame.kind is Kind.MARK and frame.type == "away" else 0
+        lost += away if isinstance(away, int) else 0
+        frames.append(replace(frame, t=max(frame.t - lost, frames[-1].t if frames else 0)) if lost else frame)
+    return replace(recording, frames=tuple(frames))
+
+
 def excused(rule: Rule, findings: tuple[Finding, ...], case: Case, late: Micros) -> frozenset[str]:
     """Return the causes of the findings that only our own lateness of up to ``late`` µs explains."""
     if late <= 0 or not findings:
         return frozenset()
-    again = rule.judge(replace(case, recording=without_lateness(case.recording, late), cache={}))
-    standing = {finding.cause for finding in again or ()}
+    standing = {finding.cause for finding in findings}
+    for fairer in (without_lateness(case.recording, late), without_absence(case.recording)):
+        again = rule.judge(replace(case, recording=fairer, cache={}))
+        standing &= {finding.cause for finding in again or ()}
     return frozenset(finding.cause for finding in findings if finding.cause not in standing)

@@ -16,6 +16,8 @@ from conformance.wire.frames import Direction, Frame, Kind, Leg
 
 CROSSING: Final = 50 * MILLISECOND
 """On the real clock an event up may have crossed an event down this long before it (principle 5)."""
+_NO_SIGNS: Final = frozenset({"dialled", "away"})
+"""Marks of the harness about itself, which may come before there is a connection."""
 HANDSHAKE: Final = 5 * SECOND
 """An upstream handshake that a client began by coming may be over this long after it left."""
 
@@ -220,8 +222,8 @@ class View:
         self.crossing = CROSSING if self.real else 0
         self._conns: dict[tuple[Leg, int], Conn] = {}
         for frame in case.recording.frames:
-            if frame.type == "dialled":
-                continue  # who dials for the subject says so before there is a connection
+            if frame.kind is Kind.MARK and frame.type in _NO_SIGNS:
+                continue
             key = (frame.leg, frame.conn)
             conn = self._conns.get(key)
             if conn is None:

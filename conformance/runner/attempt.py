@@ -80,6 +80,11 @@ class Attempt:
         if not self._is_over:
             self._sink(conn, direction, kind, body, scripted)
 
+    def was_away(self, late: Micros) -> None:
+        """Record that the loop, and with it all of ours, has been away for ``late`` µs until now."""
+        if not self._is_over:
+            self.recorder.leg(Leg.CLIENT)(0, Direction.UP, Kind.MARK, {"mark": "away", "us": late})
+
     def fail(self, message: str) -> None:
         """End the attempt with the outcome ``error``; the first reason given stands."""
         self.break_off(HarnessError(message))
@@ -209,7 +214,7 @@ class _Try:
                 stream=stream,
             )
             attempt = Attempt(plan, epoch=epoch, recorder=recorder, now=read_clock)
-            absence = Absence() if virtual else stack.enter_context(watching())
+            absence = Absence() if virtual else stack.enter_context(watching(attempt.was_away))
             outcome = Outcome.ERROR
             log: tuple[str, ...] = ()
             message: str | None = "the harness itself failed; please report it with this recording"

@@ -8,7 +8,7 @@ several times, so what counts is for how much of some two seconds the loop was a
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -18,20 +18,27 @@ from conformance.wire.durations import MILLISECOND, SECOND, Micros
 BEAT: Final[Micros] = 25 * MILLISECOND
 NOTABLE: Final[Micros] = 10 * MILLISECOND
 """Less than this is what any machine does."""
+LONG: Final[Micros] = 100 * MILLISECOND
 WINDOW: Final[Micros] = 2 * SECOND
 
 
 class Absence:
-    """How late the loop was while somebody watched: ``worst`` is the most of any two seconds, in µs."""
+    """How late the loop was while somebody watched: ``worst`` is the most of any two seconds, in µs.
 
-    def __init__(self) -> None:
+    ``tell`` hears of each absence that is long enough to change the order of things.
+    """
+
+    def __init__(self, tell: Callable[[Micros], None] = lambda _: None) -> None:
         """Nothing has been noticed yet."""
+        self._tell = tell
         self.worst: Micros = 0
         self._recent: deque[tuple[Micros, Micros]] = deque()
         self._sum: Micros = 0
 
     def note(self, now: Micros, late: Micros) -> None:
         """Take note that the loop came back at ``now`` after having been away for ``late``."""
+        if late >= LONG:
+            self._tell(late)
         self._recent.append((now, late))
         self._sum += late
         while self._recent[0][0] <= now - WINDOW:
@@ -76,11 +83,11 @@ _HEARTS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Heart]] = WeakKeyDi
 
 
 @contextmanager
-def watching() -> Iterator[Absence]:
-    """Watch the running loop until the block ends."""
+def watching(tell: Callable[[Micros], None] = lambda _: None) -> Iterator[Absence]:
+    """Watch the running loop until the block ends; ``tell`` hears of long absences, in µs, when the loop is back."""
     loop = asyncio.get_running_loop()
     heart = _HEARTS.setdefault(loop, _Heart(loop))
-    absence = Absence()
+    absence = Absence(tell)
     heart.watch(absence)
     try:
         yield absence

@@ -3,7 +3,7 @@
 import pytest
 
 from conformance.judge import judge
-from conformance.judge.lateness import without_lateness
+from conformance.judge.lateness import without_absence, without_lateness
 from conformance.targets.model import Target
 from conformance.tests.build import cell, parse_timeline
 from conformance.verdicts import Blame, Verdict
@@ -53,3 +53,15 @@ def test_what_the_upstream_sent_while_we_were_away_does_not_hold_the_subjects_fr
     """)
     moved = without_lateness(made, 1_000_000)
     assert [frame.t for frame in moved.frames] == [100_000, 200_000, 701_000, 701_000]
+
+
+def test_a_pause_that_our_own_client_made_while_we_were_away_is_no_pause() -> None:
+    """Seen on a busy machine: neither the client's next frame nor the proxy's commit could come while we were away."""
+    made = parse_timeline("""
+        header {"clock": "real"}
+        0.500 client   up   binary 20ms
+        3.600 client   up   mark away {"us": 3000000}
+        3.601 client   up   binary 20ms
+        3.700 upstream up   input_audio_buffer.commit
+    """)
+    assert [frame.t for frame in without_absence(made).frames] == [500_000, 600_000, 601_000, 700_000]

@@ -37,3 +37,11 @@ def test_short_absences_add_up_within_two_seconds_and_no_longer() -> None:
     for number in range(20):
         absence.note(number * WINDOW // 10, 50_000)
     assert absence.worst == 10 * 50_000
+
+
+def test_long_absences_are_told_one_by_one() -> None:
+    told: list[int] = []
+    absence = Absence(told.append)
+    for late in (20_000, 150_000, 99_000, 3_000_000):
+        absence.note(0, late)
+    assert told == [150_000, 3_000_000]
