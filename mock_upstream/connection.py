@@ -51,6 +51,9 @@ class Listener(Protocol):
     def message(self, frame: str | bytes) -> None:
         """Take a whole message: text or binary."""
 
+    def flush(self) -> None:
+        """Let what was recorded be in its file: what was queued is about to be sent."""
+
     def closed(self, ending: Ending) -> None:
         """Learn, once, that the connection ended other than by our own `close` or `abort`."""
 
@@ -143,6 +146,8 @@ class Connection(asyncio.Protocol):
             self._write_queued()
 
     def _write_queued(self) -> None:
+        if self._listener is not None:
+            self._listener.flush()
         queued = self._framing.data_to_send()
         if not queued or self._transport.is_closing():
             return

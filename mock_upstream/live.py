@@ -59,6 +59,7 @@ class Live:
         self._sink = sink
         self._prefers_bytes: bool = getattr(sink, "prefers_bytes", False)
         self._many: Callable[[int, Direction, Sequence[bytes]], None] | None = getattr(sink, "many", None)
+        self._flush: Callable[[], None] | None = getattr(sink, "flush", None)
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -74,6 +75,11 @@ class Live:
         if self._sink is not None:
             self._sink(self._conn, Direction.UP, Kind.TEXT if isinstance(frame, str) else Kind.BINARY, frame)
         self._step(lambda now: self._core.receive(frame, now))
+
+    def flush(self) -> None:
+        """Let the recording be as far as the client will be."""
+        if self._flush is not None and not self._over:
+            self._flush()
 
     def closed(self, ending: Ending) -> None:
         """Record how the connection ended, and tell the session."""

@@ -47,7 +47,7 @@ def command(
     """
     logging.basicConfig(format="%(levelname)s %(message)s")
     deviations, named = _read_script(script, profile), _read_fault(fault)
-    desk = Desk(record=make_folder("mock", "--record", record), log=log, secrets=(key or "",))
+    desk = Desk(record=make_folder("mock", "--record", record), log=log, secrets=(key or "",), held=True)
 
     def assign(_: Handshake) -> Assignment:
         own_seed = seed + desk.count

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -110,6 +110,16 @@ class Sink(Protocol):
         """
 
 
+class Stream(Protocol):
+    """What a recording is written to; any binary file is one."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some lines."""
+
+    def flush(self) -> None:
+        """Let every line so far be in the file."""
+
+
 class Recorder:
     """Collects the frames of both legs on one clock, and writes them as they come if given a stream."""
 
@@ -121,7 +131,7 @@ class Recorder:
         client_format: AudioFormat | None = None,
         keep_audio: KeepAudio | None = None,
         secrets: tuple[str, ...] = (),
-        stream: BinaryIO | None = None,
+        stream: Stream | None = None,
         keep_frames: bool = True,
     ) -> None:
         """Start a recording; ``now`` gives the microseconds since the attempt's start.
@@ -151,7 +161,12 @@ class Recorder:
         if not self._only_writes:
             return record
         declare = partial(self._streams.note_unread, leg)
-        return UnreadSink(self.listeners, record, partial(self._write_unread, leg), declare)
+        return UnreadSink(self.listeners, record, partial(self._write_unread, leg), declare, self.flush)
+
+    def flush(self) -> None:
+        """Let every line so far be in the file, if the stream holds some."""
+        if self._stream is not None:
+            self._stream.flush()
 
     def finish(self, footer: Footer) -> Recording:
         """Write the footer and return the recording."""
@@ -159,7 +174,7 @@ class Recorder:
         if self._stream is not None:
             line = self._scrub(footer_line(footer))
             self._stream.write(line)
-            self._stream.flush()
+            self.flush()
             footer = _read_footer(orjson.loads(line)) if _BLOT in line else footer
         for place, frame in enumerate(self.frames) if self._blotted else ():
             if frame.seq in self._blotted:

@@ -45,11 +45,14 @@ class UnreadSink:
         record: Callable[..., None],
         write: Callable[[int, Lines, bytes], None],
         declare: Callable[[int, bytes], None],
+        flush: Callable[[], None],
     ) -> None:
         self._listeners = listeners
         self._record = record
         self._write = write
         self._declare = declare
+        self.flush = flush
+        """Lets every line so far be in the file; worth calling before what was recorded is sent."""
 
     def __call__(
         self,
