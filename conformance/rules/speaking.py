@@ -78,7 +78,7 @@ class Speech:
         return {key: sorted(frames, key=lambda frame: frame.seq) for key, frames in found.items()}
 
     def _assign_starts(self) -> dict[int, list[Frame]]:
-        """Attribute each `AgentStartedSpeaking` to the response that had begun last.
+        """Attribute each `AgentStartedSpeaking` to the response whose first output comes next, else to that begun last.
 
         Between a create and its `response.created` it may still be the one before that is told late; when that one is over
         and was told before, it is the next that is told early.
@@ -89,6 +89,10 @@ class Speech:
             if not begun:
                 continue
             owner = begun[-1]
+            coming = self._next_heard(frame)
+            if coming is not None and coming in begun and id(coming) not in starts:
+                starts[id(coming)] = [frame]
+                continue
             fresh = owner.start.seq > frame.seq or frame.t - owner.start.t < self.link.crossing
             if fresh and len(begun) > 1 and id(begun[-2]) not in starts:
                 owner = begun[-2]
@@ -97,24 +101,39 @@ class Speech:
             starts.setdefault(id(owner), []).append(frame)
         return starts
 
+    def _next_heard(self, frame: Frame) -> Response | None:
+        """Return the response of the next output at the client, if it is that response's first."""
+        firsts = [(first, response) for response in self.responses if (first := self.first_output(response)) is not None]
+        later = [(first.seq, response) for first, response in firsts if first.seq > frame.seq]
+        heard = [output for outputs in (*self.audio.values(), *self.texts.values()) for output in outputs]
+        next_ = min((output.seq for output in heard if output.seq > frame.seq), default=None)
+        return next((response for seq, response in later if seq == next_), None)
+
     def _is_over(self, response: Response, frame: Frame, *, told: bool) -> bool:
         """True when a response has ended before a frame, and nothing of it is still to be told."""
-        first = self.first_output(response)
-        ended = response.end is not None and response.end.seq < frame.seq
-        return ended and (told or first is None or first.seq < frame.seq)
+        first, end = self.first_output(response), response.end
+        if end is None or end.seq > frame.seq:
+            return False
+        return told or (frame.t - end.t > _SOON if first is None else first.seq < frame.seq)
 
     def _assign_dones(self) -> tuple[dict[int, Frame], list[Frame]]:
         dones: dict[int, Frame] = {}
         surplus: list[Frame] = []
-        last = -1
+        last, before = -1, None
         for done in self._own_dones():
             open_ = [
-                index for index, response in enumerate(self.responses) if index > last and _completed_before(response, done)
+                index
+                for index, response in enumerate(self.responses)
+                if index not in dones
+                and _completed_before(response, done)
+                # One that was passed over had completed without a done; a script may let one run on beside the next.
+                and (index > last or before is None or not _completed_before(response, before))
             ]
             speaking = [index for index in open_ if not is_tools_only(self.responses[index])]
             if open_:
-                last = speaking[0] if speaking else open_[-1]
-                dones[last] = done
+                chosen = speaking[0] if speaking else open_[-1]
+                dones[chosen] = done
+                last, before = max(last, chosen), done
             elif any(response.first_seq < done.seq for response in self.responses):
                 surplus.append(done)
         return {id(self.responses[index]): done for index, done in dones.items()}, surplus

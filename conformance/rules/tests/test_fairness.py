@@ -209,3 +209,40 @@ def test_a_chunk_that_a_resampler_sends_twice_is_too_much_and_its_rounding_is_no
     assert says("RT-AUDIO-WHOLE", f"{sent}1 upstream up input_audio_buffer.append 2020ms\n9 end") == [
         "input_audio_buffer.append"
     ]
+
+
+def test_speaking_may_be_told_of_a_response_that_says_nothing() -> None:
+    silent = f"""use asked
+        0.120 upstream down response.created {{"response": {{"id": "r0"}}}}
+        0.120 upstream down response.done {{"response": {{"id": "r0", "status": "completed"}}}}
+        0.120 client   down AgentStartedSpeaking
+        0.120 client   down AgentAudioDone
+        {TURNS.partition("use responding")[2].partition("0.500")[0].replace("use asked", "")}
+        9.000 end"""
+    assert says("VA-SPEAKING-ONCE", silent) == []
+    assert says("VA-DONE-ONCE", silent) == []
+
+
+BESIDE = f"""use responding
+    0.200 upstream down response.created {{"response": {{"id": "r2", "conversation_id": "conv_1"}}}}
+    0.200 upstream down response.output_text.done {{"response_id": "r2", "item_id": "a2", "text": "Two."}}
+    0.200 upstream down response.done {{"response": {{"id": "r2", "status": "completed"}}}}
+    0.200 client   down AgentStartedSpeaking
+    0.200 client   down ConversationText {{"role": "assistant", "content": "Two."}}
+    0.200 client   down AgentAudioDone
+    0.300 upstream down response.output_text.done {{"response_id": "r1", "item_id": "a1", "text": "One."}}
+    0.300 client   down AgentStartedSpeaking
+    0.300 client   down ConversationText {{"role": "assistant", "content": "One."}}
+    0.400 upstream down {DONE}
+    0.400 client   down AgentAudioDone
+    9.000 end"""
+
+
+@pytest.mark.parametrize("rule", ["VA-SPEAKING-FIRST", "VA-SPEAKING-ONCE", "VA-DONE-ONCE", "VA-DONE-COMES"])
+def test_a_response_that_a_script_lets_run_beside_another_is_told_apart(rule: str) -> None:
+    assert says(rule, BESIDE) == []
+    assert says(
+        "VA-SPEAKING-ONCE", BESIDE.replace("0.300 client", "0.300 client down AgentStartedSpeaking\n0.300 client", 1)
+    )
+    assert says("VA-DONE-ONCE", BESIDE.replace("9.000 end", "0.5 client down AgentAudioDone\n9 end"))
+    assert says("VA-DONE-COMES", BESIDE.replace("0.400 client   down AgentAudioDone", ""))
