@@ -16,9 +16,11 @@ from conformance.reference_proxy.server import ReferenceProxy
 from conformance.reference_proxy.translator import Translator
 from conformance.runner.attempt import Attempt
 from conformance.runner.failures import HarnessError, RefusedError, explain
-from conformance.runner.in_process import open_unix, socket_folder, with_headers
+from conformance.runner.in_process import open_unix, socket_path, with_headers
+from conformance.runner.plan import SETTLE
 from conformance.runner.refusals import Refusals
 from conformance.scenario.model import Connect, Speaks
+from conformance.wire.durations import SECOND
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from mock_upstream.tapped import Tapped
 
@@ -63,8 +65,7 @@ class Real:
             asyncio.create_task(connection.wait_closed()).add_done_callback(lambda _: attempt.closed())
             return cast("Connection", Tapped(connection, attempt.upstream_sink, conn))  # it passes everything on
 
-        with socket_folder() as folder:
-            agent = f"{folder}/agent"
+        with socket_path() as agent:
             async with ReferenceProxy(to_api, translator=self._translator, unix_path=agent):
                 yield lambda step: open_unix(agent, f"/?{urlencode(step.query)}".rstrip("?"), step.headers)
 
@@ -77,6 +78,7 @@ class Real:
                 additional_headers=with_headers(self._api.headers, step.headers),
                 compression=None,
                 max_size=None,
+                close_timeout=SETTLE / SECOND,  # a peer that is gone without a word does not answer a close either
                 ping_interval=None,  # a sign of life that the scenario did not ask for would spoil what it shows of silence
             )
         except (OSError, WebSocketException) as error:
