@@ -28,6 +28,17 @@ class Standing(StrEnum):
     """Nothing in it counts."""
 
 
+def given_up(attempts: Iterable[AttemptResult]) -> list[AttemptResult]:
+    """Return the attempts that ended in an error and were not made again (``--reruns``)."""
+    failed: dict[tuple[object, ...], AttemptResult] = {}
+    for attempt in attempts:
+        which = (*attempt.cell_key, attempt.attempt)
+        failed.pop(which, None)
+        if attempt.verdict is Verdict.ERROR:
+            failed[which] = attempt
+    return list(failed.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """``passed`` of ``n``, and ``errors`` and ``unsupported`` beside them. ``known``: failed as announced."""

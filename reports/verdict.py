@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from conformance.results import AttemptResult, Results
-from conformance.verdicts import Verdict
 
 from .accusation import accuse, beside, is_stale
 from .evidence import first_failure
@@ -15,7 +14,7 @@ from .factor import failing
 from .library import Library
 from .sentence import Part, Sentence, Tone
 from .statistics.rates import zero_bound
-from .tally import cells, tally
+from .tally import cells, given_up, tally
 from .text import clip, few, percent, plural, printable, scrub, words
 
 _NAMED: Final = 3
@@ -42,7 +41,7 @@ def _say(results: Results, library: Library) -> Sentence:
         return accuse(results, real, library, command) if real else _stale(results, stale, command)
     if problems := [str(problem) for problem in results.run.get("problems") or ()]:
         return _unproven(results, problems, command)
-    if any(attempt.verdict is Verdict.ERROR for attempt in results.attempts):
+    if given_up(results.attempts):
         return _grey(results, command)
     return _green(results, command)
 
@@ -98,7 +97,7 @@ def _stale(results: Results, stale: Sequence[AttemptResult], command: str) -> Se
 
 
 def _grey(results: Results, command: str) -> Sentence:
-    failed = [attempt for attempt in results.attempts if attempt.verdict is Verdict.ERROR]
+    failed = given_up(results.attempts)
     counted = tally(results.attempts)
     reasons = Counter(_reason(attempt) for attempt in failed)
     reason = min(reasons, key=lambda text: (-reasons[text], text))

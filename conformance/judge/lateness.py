@@ -27,7 +27,7 @@ def without_lateness(recording: Recording, late: Micros) -> Recording:
         received = frame.kind is not Kind.MARK and (frame.leg, frame.dir) in _FROM_SUBJECT
         if received:
             earliest = max(earliest, frame.t - late)
-        elif (frame.leg, frame.dir) == _OURS:
+        elif frame.kind is not Kind.MARK and (frame.leg, frame.dir) == _OURS:
             earliest = frame.t
         times.append(earliest if received else frame.t)
     latest = recording.end
@@ -38,14 +38,19 @@ def without_lateness(recording: Recording, late: Micros) -> Recording:
 
 
 def without_absence(recording: Recording) -> Recording:
-    """Return the recording as if no time had passed while our loop was away; nothing was recorded meanwhile."""
-    lost = 0
-    frames: list[Frame] = []
-    for frame in recording.frames:
-        away = frame.data.get("us") if frame.kind is Kind.MARK and frame.type == "away" else 0
-        lost += away if isinstance(away, int) else 0
-        frames.append(replace(frame, t=max(frame.t - lost, frames[-1].t if frames else 0)) if lost else frame)
-    return replace(recording, frames=tuple(frames))
+    """Return the recording as if no time had passed while our loop was away; what it then found waiting came at once."""
+    marks = [frame for frame in recording.frames if _is_absence(frame)]
+    away: list[tuple[Micros, Micros]] = [(mark.t - mark.data["us"], mark.t) for mark in marks]
+
+    def present(t: Micros) -> Micros:
+        return t - sum(min(t, end) - begin for begin, end in away if begin < t)
+
+    frames = tuple(replace(frame, t=present(frame.t)) for frame in recording.frames) if away else recording.frames
+    return replace(recording, frames=frames)
+
+
+def _is_absence(frame: Frame) -> bool:
+    return frame.kind is Kind.MARK and frame.type == "away" and isinstance(frame.data.get("us"), int)
 
 
 def excused(rule: Rule, findings: tuple[Finding, ...], case: Case, late: Micros) -> frozenset[str]:

@@ -8,8 +8,9 @@ import pytest
 from conformance.verdicts import Blame, CheckKind, Verdict
 from reports.library import Library
 from reports.sentence import Sentence, Tone
+from reports.tally import given_up
 from reports.tests import runs
-from reports.tests.runs import Run, check
+from reports.tests.runs import Run, attempt, check
 from reports.verdict import command_of, verdict_sentence
 
 
@@ -223,3 +224,14 @@ def test_a_single_pass_is_no_plural(tmp_path: Path) -> None:
     made, recording = runs.seeds_attempt("greeting/idle", None, 1, fails=False)
     run.add(made, recording)
     assert str(said(run, tmp_path)).startswith("The only attempt passes in 1 cell of greeting; ")
+
+
+def test_an_attempt_that_was_made_again_is_given_up_only_if_its_repeat_failed_too() -> None:
+    late = [check("harness", Verdict.ERROR, blame=Blame.HARNESS, message="HTTP 429")]
+    tries = [
+        attempt("idle/x", {}, 1, late),
+        attempt("idle/x", {}, 1, [check("a")], rerun=1),
+        attempt("idle/x", {}, 2, late),
+    ]
+    assert [given.attempt for given in given_up(tries)] == [2]
+    assert [given.rerun for given in given_up([*tries, replace(tries[2], rerun=1)])] == [1]

@@ -49,10 +49,11 @@ def test_what_the_upstream_sent_while_we_were_away_does_not_hold_the_subjects_fr
         0.100 client   up   Settings {}
         0.200 upstream down response.done {}
         1.700 upstream down rate_limits.updated {}
+        1.700 client   up   mark step {}
         1.701 client   down AgentAudioDone {}
     """)
     moved = without_lateness(made, 1_000_000)
-    assert [frame.t for frame in moved.frames] == [100_000, 200_000, 701_000, 701_000]
+    assert [frame.t for frame in moved.frames] == [100_000, 200_000, 701_000, 701_000, 701_000]
 
 
 def test_a_pause_that_our_own_client_made_while_we_were_away_is_no_pause() -> None:
@@ -60,8 +61,9 @@ def test_a_pause_that_our_own_client_made_while_we_were_away_is_no_pause() -> No
     made = parse_timeline("""
         header {"clock": "real"}
         0.500 client   up   binary 20ms
+        3.500 upstream up   input_audio_buffer.append 20ms
         3.600 client   up   mark away {"us": 3000000}
         3.601 client   up   binary 20ms
         3.700 upstream up   input_audio_buffer.commit
     """)
-    assert [frame.t for frame in without_absence(made).frames] == [500_000, 600_000, 601_000, 700_000]
+    assert [frame.t for frame in without_absence(made).frames] == [500_000, 600_000, 600_000, 601_000, 700_000]
