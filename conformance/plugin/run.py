@@ -74,11 +74,12 @@ class Run:
         return f"REAL API {api.shown} model {api.model}, {options.count} per cell, at most {options.concurrency} at once"
 
     def preflight(self) -> "Found | None":
-        """Connect to the real API once, if it is driven.
+        """Read what is known to fail, and connect to the real API once, if it is driven.
 
         Raises:
-            ValueError: it cannot be used; nothing was run.
+            ValueError: known.yaml has mistakes, or the API cannot be used; nothing was run.
         """
+        _ = self._known
         if self.options.api is None:
             return None
         from conformance.real.preflight import PreflightError, preflight

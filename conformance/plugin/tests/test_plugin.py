@@ -78,6 +78,14 @@ def test_a_mistake_in_a_scenario_names_line_and_word_and_nothing_runs(repository
     assert not (repository.path / "runs").exists()
 
 
+def test_a_mistake_in_known_yaml_is_a_usage_error_and_nothing_runs(repository: Repository) -> None:
+    (repository.path / "scenarios" / "known.yaml").write_text("- {check: no-error}\n")
+    found = repository.run("scenarios", "-q")
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    found.stderr.fnmatch_lines(["ERROR: *known.yaml:1:3: missing key 'reason'"])
+    assert not (repository.path / "runs").exists()
+
+
 def test_yaml_that_is_no_scenario_and_yaml_elsewhere_is_left_alone(repository: Repository) -> None:
     (repository.path / "scenarios" / "known.yaml").write_text("[]\n")
     (repository.path / "other.yaml").write_text("scenario: other\n")
