@@ -123,6 +123,11 @@ def pairs(link: Link) -> tuple[list[tuple[Failure, Frame | None]], list[Frame]]:
     return result
 
 
+def own_errors(link: Link) -> list[Frame]:
+    """Return the errors at the client that pass none of the upstream's on: only those can say what the proxy refused."""
+    return pairs(link)[1]
+
+
 def _speaks_of(failure: Failure, error: Frame) -> bool:
     code, message = failure.code, failure.details.get("message")
     words = f"{error.data.get('description')} {error.data.get('message')}"

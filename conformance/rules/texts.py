@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from conformance.rules.errors import own_errors
 from conformance.rules.messages import Message, Telling, assistant_texts, messages, telling, words
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.reading import mapping
@@ -106,7 +107,9 @@ def user_echo(case: Case) -> Sequence[Finding] | None:
             observed = observed or bool(echoes) or (due is not None and due <= link.client_horizon)
             if len(echoes) > len(injects):
                 findings.append(find(echoes[len(injects)], "InjectUserMessage was echoed more than once"))
-            missing = len(echoes) < len(injects) and not any(e.seq > injects[-1].seq for e in link.shown("Error"))
+            refused = any(item.refused is not None and item.text.strip() == text for item in link.exchange.items)
+            said = any(error.seq > injects[-1].seq for error in own_errors(link))
+            missing = len(echoes) < len(injects) and not refused and not said
             if missing and due is not None and due <= link.client_horizon:
                 findings.append(find(injects[-1], "InjectUserMessage was not echoed", cause="missing"))
     return once_per_cause(findings) if observed else None

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 
+from conformance.rules.errors import own_errors
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.reading import listed, mapping, name_of
 from conformance.rules.requests import Item, Response
@@ -234,6 +235,6 @@ def _lost(link: Link, replies: Sequence[Frame], outputs: set[Any]) -> Iterator[F
     for reply in replies:
         if reply.data["id"] in outputs or reply.data["id"] not in asked or link.granted is None:
             continue
-        told = any(error.seq > reply.seq for error in link.shown("Error"))
+        told = any(error.seq > reply.seq for error in own_errors(link))
         if not told and max(reply.t, link.granted.t) + _HAND_OVER <= link.horizon:
             yield find(reply, "the function's output never went up, and no Error said why")

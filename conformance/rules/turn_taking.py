@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from conformance.rules.errors import own_errors
 from conformance.rules.hostile import BEYOND_THE_FOUR
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.requests import Create, Item, Response
@@ -224,6 +225,6 @@ def _lost(link: Link) -> Iterator[Finding]:
             continue
         due = link.exchange.idle_due(max(inject.t, link.granted.t), _HAND_OVER)
         creates = any(create.frame.seq > inject.seq for create in link.exchange.creates)
-        told = any(error.seq > inject.seq for error in link.shown("Error"))
+        told = any(error.seq > inject.seq for error in own_errors(link))
         if due is not None and due <= link.horizon and not creates and not told:
             yield find(inject, "InjectUserMessage never went up, and no Error said why")

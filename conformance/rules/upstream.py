@@ -70,7 +70,7 @@ def created_first(case: Case) -> Sequence[Finding] | None:
             continue
         observed = observed or bool(down)
         if not down:
-            if conn.opened is not None and not conn.refused and conn.start + _OPENS <= link.horizon:
+            if conn.opened is not None and not conn.refused and conn.start + _OPENS <= link.spoken_until:
                 observed = True
                 findings.append(find(conn.opened, "no session.created within 10s", cause="session.created"))
             continue
@@ -143,7 +143,7 @@ def response_ends(case: Case) -> Sequence[Finding] | None:
             if is_touched(link, response):
                 continue
             due = response.last.t + _ENDS
-            if response.end is None and following is None and due > link.horizon:
+            if response.end is None and following is None and due > link.spoken_until:
                 continue
             observed = True
             if response.end is None:
@@ -261,7 +261,7 @@ def answers(case: Case) -> Sequence[Finding] | None:
             said = response is not None and any(
                 frame.t <= due for frame in response.frames if frame.type not in ("response.created", "rate_limits.updated")
             )
-            if not said and due > link.horizon:
+            if not said and due > link.spoken_until:
                 continue
             observed = True
             if not said:

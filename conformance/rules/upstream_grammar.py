@@ -177,7 +177,7 @@ def _lives(link: Link) -> Iterator[Finding]:
         done.add(id_)
     for id_, frame in added.items():
         own = is_own(link.case, frame) or scripted_done or _is_in_cut_response(link, id_)
-        if id_ not in done and not own and frame.t + 10 * SECOND <= link.horizon:
+        if id_ not in done and not own and frame.t + 10 * SECOND <= link.spoken_until:
             yield find(frame, "the item was added and never done", cause="conversation.item.done missing")
 
 

@@ -180,6 +180,12 @@ class Link:
         return min(ends)
 
     @cached_property
+    def spoken_until(self) -> Micros:
+        """The last instant at which the upstream could still say something: a half-open one only does not."""
+        closes = [conn.closed.t for conn in (self.upstream, self.client) if conn is not None and conn.closed is not None]
+        return min([self.case.recording.end, *closes])
+
+    @cached_property
     def client_horizon(self) -> Micros:
         """The last instant at which the client could still be told something."""
         end = self.case.recording.end

@@ -246,3 +246,29 @@ def test_a_response_that_a_script_lets_run_beside_another_is_told_apart(rule: st
     )
     assert says("VA-DONE-ONCE", BESIDE.replace("9.000 end", "0.5 client down AgentAudioDone\n9 end"))
     assert says("VA-DONE-COMES", BESIDE.replace("0.400 client   down AgentAudioDone", ""))
+
+
+def test_a_half_open_upstream_excuses_the_proxy_and_not_itself() -> None:
+    silent = 'use responding\n0.200 upstream down mark fault {"name": "half-open"}\n1.0 client up binary 500ms\n30 end'
+    assert says("RT-AUDIO-WHOLE", silent) == []
+    assert says("UP-RESPONSE-ENDS", silent) == ["response.done"]
+    assert says("RT-AUDIO-WHOLE", silent.replace("mark fault", "mark note")) == ["input_audio_buffer.append"]
+
+
+BROKE = '1.000 upstream down error {"event_id": "e1", "error": {"type": "server_error", "code": "overloaded", "message": "Busy."}}\n1.000 client down Error {"code": "overloaded", "description": "Busy."}\n'
+
+
+def test_an_error_that_only_passes_on_the_upstreams_does_not_say_why_a_turn_was_lost() -> None:
+    typed = 'use ready\n0.5 client up InjectUserMessage {"content": "Hi"}\n'
+    own = '0.600 client down Error {"code": "too_fast", "description": "One at a time."}\n'
+    assert says("RT-TURN-ANSWERED", f"{typed}{BROKE}20 end") == ["InjectUserMessage"]
+    assert says("RT-TURN-ANSWERED", f"{typed}{own}{BROKE}20 end") is None
+    assert says("VA-USER-ECHO", f"{typed}{BROKE}20 end") == ["missing"]
+    assert says("VA-USER-ECHO", f"{typed}{own}{BROKE}20 end") == []
+
+
+def test_an_error_that_only_passes_on_the_upstreams_does_not_say_why_an_output_was_lost() -> None:
+    replied = 'use called\n0.5 client up FunctionCallResponse {"id": "c1", "name": "weather", "content": "sunny"}\n'
+    own = '0.600 client down Error {"code": "too_fast", "description": "One at a time."}\n'
+    assert says("RT-TOOL-OUTPUT-WHOLE", f"{replied}{BROKE}20 end") == ["FunctionCallResponse"]
+    assert says("RT-TOOL-OUTPUT-WHOLE", f"{replied}{own}{BROKE}20 end") is None
