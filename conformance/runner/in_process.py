@@ -3,10 +3,14 @@
 A scenario that speaks Realtime has no use for the proxy; its client talks to the mock directly.
 """
 
+import atexit
+import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cache
 from typing import Final
 from urllib.parse import urlencode
 
@@ -21,6 +25,7 @@ from mock_upstream.server import PATH, MockUpstream
 
 MODEL: Final = "gpt-realtime"
 AUTHORIZATION: Final = {"Authorization": "Bearer any-key-will-do"}
+_SOCKETS: Final = itertools.count()
 
 
 class InProcess:
@@ -35,8 +40,7 @@ class InProcess:
     @asynccontextmanager
     async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
         """Start both servers and give the driver its dial."""
-        with socket_folder() as folder:
-            upstream, agent = f"{folder}/upstream", f"{folder}/agent"
+        with socket_path() as upstream, socket_path() as agent:
 
             async def to_mock(connect: Connect = Connect()) -> ClientConnection:  # noqa: B008  # frozen
                 query = urlencode({"model": MODEL, **connect.query})
@@ -60,16 +64,22 @@ def with_headers(own: Mapping[str, str], scenarios: Mapping[str, str]) -> dict[s
 
 
 @contextmanager
-def socket_folder() -> Iterator[str]:
-    """Make a folder for Unix sockets, with a path short enough for them, and remove it with all that is in it."""
-    folder = tempfile.mkdtemp(prefix="conformance-")
+def socket_path() -> Iterator[str]:
+    """Choose a path for a Unix socket, short enough for one, and remove the socket afterwards."""
+    path = f"{_socket_folder()}/{next(_SOCKETS)}"
     try:
-        yield folder
+        yield path
     finally:
-        with suppress(OSError):  # a leftover in the temporary folder harms nobody
-            for name in os.listdir(folder):
-                os.unlink(f"{folder}/{name}")
-            os.rmdir(folder)
+        with suppress(OSError):  # it was never made
+            os.unlink(path)
+
+
+@cache
+def _socket_folder() -> str:
+    """Make the folder of this process's sockets; it is removed when the process ends."""
+    folder = tempfile.mkdtemp(prefix="conformance-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 async def open_unix(path: str, target: str, headers: Mapping[str, str]) -> ClientConnection:
