@@ -220,7 +220,7 @@ class _Driver:
     async def _wait(self, index: int, step: Wait, due: Micros) -> Micros:
         event = event_on(step.leg, self._fill(step.pattern), received=True)
 
-        def wanted(frame: Frame) -> bool:
+        def wanted_and_whole(frame: Frame) -> bool:
             return event(frame) and all(_has(frame, path) for path in step.save.values())
 
         def take(frame: Frame) -> None:
@@ -229,6 +229,7 @@ class _Driver:
             self._mark_step(index, step, event=frame.seq)
 
         until = due + step.within
+        wanted = wanted_and_whole if step.save else event
         seen = await self._listening.first(wanted, since=self._heard, until=self._loop_time(until), taken=take)
         if seen is None:
             self._mark("wait-timeout", index, step, pattern=_describe(step.pattern))

@@ -54,7 +54,7 @@ DEFAULT_TIMING: Final = Timing()
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return the value if it is an object, else an empty one: nothing that came in is trusted to have a shape."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def text(value: Any) -> str:

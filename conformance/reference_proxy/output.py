@@ -137,7 +137,10 @@ class Output(Microphone):
 
     def message(self, response: Response, event: Mapping[str, Any]) -> Message:
         """Return the message that an event is about."""
-        return response.messages.setdefault(text(event.get("item_id")), Message())
+        item_id = text(event.get("item_id"))
+        if item_id not in response.messages:
+            response.messages[item_id] = Message()
+        return response.messages[item_id]
 
     def on_text_delta(self, response: Response, event: Mapping[str, Any]) -> None:
         """Add a delta; a string, or as some servers have it an object around one."""

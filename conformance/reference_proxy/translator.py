@@ -150,7 +150,7 @@ class Translator(SessionPhases):
                 event = orjson.loads(frame)
             except orjson.JSONDecodeError:
                 event = None
-        if not isinstance(event, Mapping) or not isinstance(event.get("type"), str):
+        if not isinstance(event, dict) or not isinstance(event.get("type"), str):
             self.on_unreadable("a binary frame" if isinstance(frame, bytes) else "a frame that is no JSON event")
             return
         type_ = ga_name(event["type"])
