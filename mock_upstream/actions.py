@@ -35,6 +35,11 @@ class Send:
         return self._event is not None
 
     @property
+    def is_ordinary(self) -> bool:
+        """Whether the frame is an event as any other, in whose form no script had a hand."""
+        return self.scripted is None and self._event is not None and not self.binary
+
+    @property
     def event(self) -> Mapping[str, Any] | None:
         """What the frame says."""
         if self._event is _UNREAD:

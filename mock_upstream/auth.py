@@ -1,12 +1,13 @@
 """Who is asking: the key from the Authorization header or the browser's subprotocol, and where secrets may not go."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 SUBPROTOCOL_KEY: Final = "openai-insecure-api-key."
 """What a browser, which cannot set headers, puts its key behind."""
 _SECRET_HEADERS: Final = ("authorization", "cookie", "proxy-authorization", "sec-websocket-protocol", "api-key")
-_SECRET_WORDS: Final = ("key", "token", "secret", "auth", "password", "signature")
+_SECRET_WORD: Final = re.compile("key|token|secret|auth|password|signature", re.IGNORECASE)
 
 
 def subprotocols_of(headers: Mapping[str, str]) -> tuple[str, ...]:
@@ -33,4 +34,4 @@ def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
 
 def public_query(query: Mapping[str, str]) -> dict[str, str]:
     """Return a query as a recording may hold it: without what may be secret."""
-    return {name: value for name, value in query.items() if not any(word in name.lower() for word in _SECRET_WORDS)}
+    return {name: value for name, value in query.items() if not _SECRET_WORD.search(name)}

@@ -7,6 +7,7 @@ deadline, and a step is never earlier than the deadline that caused it, whatever
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 from conformance.wire.durations import SECOND, Micros
@@ -68,13 +69,13 @@ class Live:
 
     def start(self) -> None:
         """Let the session speak first."""
-        self._step(lambda now: self._core.open(now))
+        self._step(self._core.open)
 
     def message(self, frame: str | bytes) -> None:
         """Give the session a client's message."""
         if self._sink is not None:
             self._sink(self._conn, Direction.UP, Kind.TEXT if isinstance(frame, str) else Kind.BINARY, frame)
-        self._step(lambda now: self._core.receive(frame, now))
+        self._step(partial(self._core.receive, frame))
 
     def flush(self) -> None:
         """Let the recording be as far as the client will be."""
@@ -110,14 +111,13 @@ class Live:
         """Carry out a step; a run of ordinary events, perhaps hundreds of deltas, goes out and is recorded together."""
         run: list[bytes] = []
         for action in actions:
-            if type(action) is Send:
-                if action.scripted is None and not action.binary and action.is_readable and self._many is not None:
-                    run.append(action.text)
-                    continue
-                self._send_run(run)
+            if type(action) is Send and action.is_ordinary and self._many is not None:
+                run.append(action.text)
+                continue
+            self._send_run(run)
+            if isinstance(action, Send):
                 self._send(action)
             else:
-                self._send_run(run)
                 self._carry_out(action)
         self._send_run(run)
 

@@ -3,6 +3,7 @@
 Source: 25 recordings; ``decode(sess_…) + 3600`` equals the session's ``expires_at`` (ground truth §5.5).
 """
 
+from functools import lru_cache
 from random import Random
 from typing import Final
 
@@ -12,6 +13,7 @@ _CLOCK_DIGITS: Final = 5
 _RANDOM_DIGITS: Final = 16
 
 
+@lru_cache(maxsize=64)
 def clock_digits(unix_seconds: int) -> str:
     """Return the five digits that carry the time of an id."""
     value = unix_seconds - _EPOCH

@@ -8,7 +8,7 @@ read when audio comes.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -95,21 +95,18 @@ class UnreadSink:
 
     def _write_unread(self, conn: int, direction: Direction, bodies: Sequence[bytes], tail: bytes) -> Sequence[bytes]:
         """Write events up to the first that must be read; return the rest."""
-        middles = _MIDDLES[direction]
-        lines: Lines = []
-        rest: Sequence[bytes] = ()
-        for number, body in enumerate(bodies):
-            start = body[: body.find(b'"', 9)]
-            middle = middles[start] if start in middles else _learn(middles, start, direction)
-            if middle is None:
-                rest = bodies[number:]
-                break
-            lines.append((middle, body))
-            if start in _DECLARING_STARTS:
-                self._declare(conn, body)
-        if lines:
-            self._write(conn, lines, tail)
-        return rest
+        known = _MIDDLES[direction]
+        starts = [body[: body.find(b'"', 9)] for body in bodies]
+        middles = [known[start] if start in known else _learn(known, start, direction) for start in starts]
+        unread = middles.index(None) if None in middles else len(middles)
+        if unread:
+            self._write(conn, list(zip(cast("list[bytes]", middles[:unread]), bodies, strict=False)), tail)
+            for start, body in (
+                zip(starts[:unread], bodies, strict=False) if not _DECLARING_STARTS.isdisjoint(starts) else ()
+            ):
+                if start in _DECLARING_STARTS:
+                    self._declare(conn, body)
+        return bodies[unread:]
 
 
 def _loads(text: str) -> Any:
