@@ -272,7 +272,7 @@ def _has_reason(link: Link, error: Frame) -> bool:
         return True
     if any(_is_recent(link, frame, error) and is_client_mistake(link, frame) for frame in _said_before(link, error)):
         return True
-    return _is_stuck(link, before, error)
+    return _is_stuck(link, error)
 
 
 def _is_bad_news(frame: Frame, error: Frame) -> bool:
@@ -297,15 +297,15 @@ def _said_before(link: Link, error: Frame) -> Iterator[Frame]:
         yield from (frame for frame in link.client.up if frame.seq < error.seq)
 
 
-def _is_stuck(link: Link, before: Sequence[Frame], error: Frame) -> bool:
-    """True when the upstream owes an answer and has been silent so long that giving up is honest."""
-    last = max((frame.t for frame in before), default=link.upstream.start)
-    if error.t - last < _STALLED:
-        return False
+def _is_stuck(link: Link, error: Frame) -> bool:
+    """True when the upstream has owed an answer, or the rest of a response, so long that giving up on it is honest."""
     exchange = link.exchange
-    asked = [u for u in exchange.updates if u.answer is None]
-    unconfirmed = [item for item in exchange.items if not item.confirmations]
-    unfinished = [response for response in exchange.responses if response.end is None]
-    unanswered = [create for create in exchange.creates if create.response is None]
-    uncommitted = [commit for commit in exchange.commits if not commit.server and commit.is_open]
-    return link.created is None or bool(asked or unconfirmed or unfinished or unanswered or uncommitted)
+    answers: list[tuple[Micros, Frame | None]] = [(link.upstream.start, link.created)]
+    answers += [(update.frame.t, update.answer or update.refused) for update in exchange.updates]
+    answers += [(item.frame.t, item.confirmed or item.refused) for item in exchange.items]
+    answers += [(c.frame.t, c.refused if c.response is None else c.response.start) for c in exchange.creates]
+    answers += [(commit.frame.t, commit.committed or commit.refused) for commit in exchange.commits if not commit.server]
+    for response in exchange.responses:
+        heard = [frame.t for frame in response.frames if frame.seq < error.seq]
+        answers += [(max(heard), response.end)] if heard else []
+    return any(error.t - since >= _STALLED and (answer is None or answer.seq > error.seq) for since, answer in answers)

@@ -272,3 +272,14 @@ def test_an_error_that_only_passes_on_the_upstreams_does_not_say_why_an_output_w
     own = '0.600 client down Error {"code": "too_fast", "description": "One at a time."}\n'
     assert says("RT-TOOL-OUTPUT-WHOLE", f"{replied}{BROKE}20 end") == ["FunctionCallResponse"]
     assert says("RT-TOOL-OUTPUT-WHOLE", f"{replied}{own}{BROKE}20 end") is None
+
+
+def test_a_proxy_may_give_up_on_one_thing_while_the_upstream_says_others() -> None:
+    unconfirmed = f"use ready\n0.1 upstream up conversation.item.create {USER}\n"
+    chatter = "\n".join(f"{t} upstream down rate_limits.updated" for t in range(2, 20))
+    gives_up = MADE_UP.format(at="20.0")
+    assert says("VA-ERROR-HONEST", f"{unconfirmed}{chatter}\n{gives_up}40 end") == []
+    confirmed = f"{unconfirmed}0.2 upstream down conversation.item.added {USER_SEEN}\n"
+    assert says("VA-ERROR-HONEST", f"{confirmed}{chatter}\n{gives_up}40 end") == ["rate_limits.updated"]
+    late = f"{unconfirmed}1.0 upstream down conversation.item.added {USER_SEEN}\n"
+    assert says("VA-ERROR-HONEST", f"{late}{MADE_UP.format(at='1.5')}40 end") == ["conversation.item.added"]
