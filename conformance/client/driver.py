@@ -23,6 +23,7 @@ from conformance.client.connection import Line, describe_failure
 from conformance.client.listening import Listening, anchored, event_on
 from conformance.client.python_steps import Message, find_step
 from conformance.client.sound import chunks
+from conformance.clock import sleep_until
 from conformance.scenario.model import Anchor, Audio, Cell, Close, Connect, Hold, Run, Send, Speaks, Step, Wait
 from conformance.scenario.variables import Unfillable, resolver, substitute
 from conformance.wire import base64
@@ -314,7 +315,7 @@ class _Driver:
 
     async def _sleep_until(self, t: Micros) -> None:
         if t > self._now():
-            await asyncio.sleep(self._loop_time(t) - self._loop.time())
+            await sleep_until(self._loop_time(t), self._loop)
 
     def _loop_time(self, t: Micros) -> float:
         return self._origin + t / SECOND

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from conformance.clock.virtual import Deadlock, VirtualLoop, run_virtually
 from conformance.wire.durations import SECOND, Micros
 
-__all__ = ["Clock", "Deadlock", "VirtualLoop", "run", "stopwatch"]
+__all__ = ["Clock", "Deadlock", "VirtualLoop", "run", "sleep_until", "stopwatch"]
 
 T = TypeVar("T")
 
@@ -32,6 +32,21 @@ def stopwatch() -> Callable[[], Micros]:
         return micros if began == 0 else lambda: micros() - began
     start = loop.time()
     return lambda: round((loop.time() - start) * SECOND)
+
+
+async def sleep_until(when: float, loop: asyncio.AbstractEventLoop) -> None:
+    """Sleep until a loop's time. It spares what `asyncio.sleep` asks the system for, with each frame of audio."""
+    awake = loop.create_future()
+    timer = loop.call_at(when, _wake, awake)
+    try:
+        await awake
+    finally:
+        timer.cancel()
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
 
 
 def run(main: Coroutine[Any, Any, T], *, clock: Clock | str = Clock.VIRTUAL) -> T:

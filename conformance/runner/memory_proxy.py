@@ -14,6 +14,7 @@ import orjson
 from websockets.exceptions import InvalidHandshake
 from websockets.frames import Close
 
+from conformance.clock import stopwatch
 from conformance.reference_proxy.actions import Action, CloseClient, CloseUpstream, ToClient, ToUpstream
 from conformance.reference_proxy.server import explain_refusal
 from conformance.reference_proxy.translator import Translator
@@ -34,6 +35,7 @@ class MemoryProxy:
         """Begin, and dial the upstream."""
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
+        self._now = stopwatch()
         self._client = client
         self._translator = translator
         self._upstream: Peer | None = None
@@ -123,9 +125,6 @@ class MemoryProxy:
     def _wake(self) -> None:
         self._alarm = None
         self._step(self._translator.wake)
-
-    def _now(self) -> Micros:
-        return round((self._loop.time() - self._start) * SECOND)
 
 
 class _Near:
