@@ -41,8 +41,8 @@ class Conn:
             self.closed = self.closed or frame
         elif frame.kind is Kind.MARK:
             self.marks.append(frame)
-        else:
-            self.events.append(frame)
+        elif self.leg is Leg.UPSTREAM or self.left is None:
+            self.events.append(frame)  # what still reached a client that had left is nobody's
 
     @cached_property
     def up(self) -> list[Frame]:
@@ -54,7 +54,7 @@ class Conn:
         """Events down, in order."""
         return [frame for frame in self.events if frame.dir is Direction.DOWN]
 
-    @cached_property
+    @property
     def left(self) -> Frame | None:
         """The close, if the client's side closed first."""
         return self.closed if self.closed is not None and self.closed.dir is Direction.UP else None

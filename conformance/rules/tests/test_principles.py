@@ -383,3 +383,12 @@ def test_a_connection_begins_when_it_opens_not_when_it_is_dialled() -> None:
         0.400 upstream#1 up mark dialled"""
     links = view(case(timeline)).links
     assert [link.client.number for link in links if link.client is not None] == [1]
+
+
+def test_what_still_reached_a_client_that_had_left_is_nobodys() -> None:
+    """Seen on a busy machine: the next response crossed the client's close, and its audio seemed to be the last one's."""
+    timeline = """use connected
+        1.000 client up close 1000
+        1.100 client down AgentStartedSpeaking
+        1.200 client down AgentAudioDone"""
+    assert [frame.type for frame in view(case(timeline)).links[0].shown("AgentStartedSpeaking", "AgentAudioDone")] == []
