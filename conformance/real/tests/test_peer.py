@@ -1,31 +1,10 @@
-"""An independent Realtime mock in the place of the API: the harness finds where it is unlike it, and blames nobody else.
-
-``npm ci`` in ``conformance/real/tests/node`` installs it. Without it these tests are skipped with that advice, but in CI
-(``CI`` set) they fail: a skipped proof proves nothing.
-"""
-
-import json
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+"""An independent Realtime mock in the place of the API: the harness finds where it is unlike it, and blames nobody else."""
 
 import pytest
 
-from conformance.real.tests.conftest import KEY, Repository, Served
+from conformance.real.tests.conftest import Repository, findings, peer
 
-NODE = Path(__file__).parent / "node"
-PROGRAM = NODE / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
-FIXTURES = {
-    "fixtures": [
-        {"match": {"userMessage": "hello"}, "response": {"content": "Hello! How can I help you today?"}},
-        {
-            "match": {"userMessage": "weather"},
-            "response": {"toolCalls": [{"name": "weather", "arguments": {"city": "Rome"}}]},
-        },
-    ]
-}
+HELLO = {"match": {"userMessage": "hello"}, "response": {"content": "Hello! How can I help you today?"}}
 AGENT = """
 scenario: text/agent
 flow: text
@@ -118,37 +97,6 @@ expect:
 """
 
 
-@pytest.fixture
-def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    missing = "Node is not installed" if shutil.which("node") is None else None
-    if missing is None and not PROGRAM.is_file():
-        missing = f"run `npm ci` in {NODE}"
-    if missing is not None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    fixtures = tmp_path / "fixtures.json"
-    fixtures.write_text(json.dumps(FIXTURES))
-    served = Served("node", str(PROGRAM), "--port", "0", "--fixtures", str(fixtures))
-    try:
-        address = served.until(r"listening on http://(\S+)")
-        monkeypatch.setenv("OPENAI_REALTIME_URL", f"ws://{address}/v1/realtime")
-        monkeypatch.setenv("OPENAI_API_KEY", KEY)
-        yield address
-    finally:
-        served.stop()
-
-
-def findings(results: dict[str, Any]) -> dict[str, list[tuple[str, str, str]]]:
-    """Scenario → (check, blame, message) of everything found, warnings too."""
-    return {
-        attempt["scenario"]: [
-            (check["id"], check["blame"], check["message"])
-            for check in attempt["checks"]
-            if check["verdict"] not in ("pass", "info")
-        ]
-        for attempt in results["attempts"]
-    }
-
-
 DEFECTS = {
     "wrong part types": (
         "text/agent",
@@ -164,17 +112,23 @@ DEFECTS = {
 }
 
 
-def test_the_peers_defects_are_found_and_nobody_else_is_blamed(empty_repository: Repository, peer: str) -> None:
+def test_the_peers_defects_are_found_and_nobody_else_is_blamed(
+    empty_repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for scenario in (AGENT, DIRECT, CONFLICT, UNKNOWN):
         empty_repository.scenario(scenario)
-    empty_repository.run_outside("scenarios", "--real", "--concurrency", "8", "-q").assert_outcomes(failed=4)
-    found = findings(empty_repository.results)
+    with peer(empty_repository.path, HELLO) as stand_in:
+        for name, value in stand_in.environment.items():
+            monkeypatch.setenv(name, value)
+        empty_repository.run_outside("scenarios", "--real", "--concurrency", "8", "-q").assert_outcomes(failed=4)
+    attempts = empty_repository.results["attempts"]
+    found = {attempt["scenario"]: findings(attempt) for attempt in attempts}
     missed = [
         defect
         for defect, (scenario, check, says) in DEFECTS.items()
-        if not any(id_ == check and says in message for id_, _, message in found[scenario])
+        if not any(id_ == check and says in message for _, id_, _, message in found[scenario])
     ]
     assert missed == []
-    assert {blame for checks in found.values() for _, blame, _ in checks} == {"upstream"}, found
-    agent = next(attempt for attempt in empty_repository.results["attempts"] if attempt["scenario"] == "text/agent")
+    assert {blame for checks in found.values() for _, _, blame, _ in checks} == {"upstream"}, found
+    agent = next(attempt for attempt in attempts if attempt["scenario"] == "text/agent")
     assert {check["id"]: check["verdict"] for check in agent["checks"]}["answered"] == "pass", "our proxy coped with it"
