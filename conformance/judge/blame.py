@@ -77,7 +77,8 @@ _DEVIATIONS: Final = frozenset({"withheld", "fault", "delayed"})
 """Marks of the mock deviating; without a script rule's id they are those of a ``--fault``."""
 
 _INFRASTRUCTURE: Final = frozenset({"invalid_api_key", "insufficient_quota", "rate_limit_exceeded", "account_deactivated"})
-_EXPIRY: Final = "session_expired"
+_BY_ITSELF: Final = ("session_expired", "idle_timeout")
+"""Codes that the upstream calls an invalid request and that answer none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Evidence:
         details = error.data.get("error")
         if not isinstance(details, dict):
             return Blame.UPSTREAM
-        if details.get("type") != "invalid_request_error" or name == _EXPIRY:
+        if details.get("type") != "invalid_request_error" or name in _BY_ITSELF:
             return Blame.UPSTREAM
         if any(
             str(mark.data.get("name")).startswith("reject-") and mark.seq < error.seq for mark in self.index.marks("fault")

@@ -299,3 +299,16 @@ def test_a_close_at_the_client_after_the_upstreams_is_the_upstreams() -> None:
     stays = forbid("x", "client", "close")
     assert result_of(stays, closed).blame is Blame.UPSTREAM
     assert result_of(stays, closed.replace("upstream down close", "upstream up   close")).blame is Blame.PROXY
+
+
+def test_an_end_that_comes_by_the_clock_is_the_upstreams_whatever_it_is_called() -> None:
+    ended = """
+        0.001 client   up   Settings {}
+        0.010 upstream up   session.update {}
+        5.000 upstream down error {"error": {"type": "invalid_request_error", "code": "CODE", "message": "no"}}
+        5.001 client   down Error {"code": "CODE", "description": "no"}
+    """
+    quiet = forbid("x", "client", "Error")
+    for code in ("session_expired", "idle_timeout"):
+        assert result_of(quiet, ended.replace("CODE", code)).blame is Blame.UPSTREAM
+    assert result_of(quiet, ended.replace("CODE", "invalid_value")).blame is Blame.PROXY
