@@ -3,10 +3,9 @@
 Orders: ground truth §2.5 (manual commit, server VAD) and §2.6 (idle timeout).
 """
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from typing import Final
 
+from conformance.wire import base64
 from conformance.wire.durations import MILLISECOND, Micros
 from mock_upstream import transcription
 from mock_upstream.audio_buffer import CommittedAudio
@@ -38,8 +37,8 @@ def decode_audio(text: str, param: str) -> bytes:
     if len(text) > MAX_APPEND * 4 // 3 + 4:
         raise Refused(string_too_long(param, MAX_APPEND, len(text) * 3 // 4))
     try:
-        data = b64decode(text, validate=True)
-    except (Base64Error, ValueError):
+        data = base64.decode(text)
+    except ValueError:
         raise Refused(invalid_audio(param)) from None
     if not data:
         raise Refused(invalid_audio(param, empty=True))

@@ -4,14 +4,14 @@ Orders: ground truth §2.3 and §2.5 (words ahead of the sound), §2.8 (calls). 
 from a template when no script wants to see them.
 """
 
-from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
 import orjson
 
+from conformance.wire import base64
 from conformance.wire.durations import MILLISECOND, Micros
 from mock_upstream import mcp, voice
 from mock_upstream.actions import Send
@@ -28,6 +28,7 @@ PER_CHUNK: Final = 2
 FIRST_AUDIO: Final[Micros] = 110 * MILLISECOND
 VOICE_SEED: Final = 0
 """One voice for all sessions, so that a phrase is made once."""
+_AUDIO_DELTA: Final = "response.output_audio.delta"
 _NOTHING: Final[Micros] = 0
 
 
@@ -108,12 +109,29 @@ def _delta_form(response: Response, output: Output) -> tuple[str, str]:
 
 def audio_delta(state: State, response: Response, output: Output, sound: bytes) -> dict[str, Any]:
     """Return the delta that carries this audio."""
+    _sounded(state, response, output, sound)
+    return _of_part(state, response, output, _AUDIO_DELTA, delta=base64.encode(sound))
+
+
+def _sound(state: State, response: Response, output: Output, sound: bytes) -> Mapping[str, Any] | None:
+    """Send the delta that carries this audio: from a template, unless somebody has a say in it."""
+    if not state.outbox.is_plain:
+        return audio_delta(state, response, output, sound)
+    _sounded(state, response, output, sound)
+    output.done.add(_AUDIO_DELTA)
+    _, middle = output.delta_form or _delta_form(response, output)
+    event_id = state.ids.make("event", state.now)
+    text = f'{{"type":"{_AUDIO_DELTA}","event_id":"{event_id}{middle}"{base64.encode(sound)}"}}'
+    state.outbox.actions.append(Send(text.encode()))
+    return None
+
+
+def _sounded(state: State, response: Response, output: Output, sound: bytes) -> None:
     if response.heard_from is None:
         response.heard_from = state.now
     output.played += response.audio_format.duration(len(sound))
     output.item.duration = output.played
     output.sound += sound
-    return _of_part(state, response, output, "response.output_audio.delta", delta=b64encode(sound).decode("ascii"))
 
 
 def close(state: State, response: Response, output: Output, status: str) -> Iterator[Step]:
@@ -168,7 +186,7 @@ def _say_aloud(state: State, response: Response, output: Output, texts: list[str
     for start, end in pairwise(edges):
         if start == end:
             continue
-        yield Step(gap, partial(audio_delta, state, response, output, sound[start:end]))
+        yield Step(gap, partial(_sound, state, response, output, sound[start:end]))
         gap = round(format_.duration(end - start) / pace) if pace else _NOTHING
         if rest:
             yield Step(_NOTHING, partial(_burst, state, response, output, rest[:PER_CHUNK]))

@@ -160,8 +160,8 @@ class Recorder:
         record = partial(self._record, leg)
         if not self._only_writes:
             return record
-        declare = partial(self._streams.note_unread, leg)
-        return UnreadSink(self.listeners, record, partial(self._write_unread, leg), declare, self.flush)
+        write = partial(self._write_unread, leg)
+        return UnreadSink(leg, self.listeners, self._streams, record, write, self.flush)
 
     def flush(self) -> None:
         """Let every line so far be in the file, if the stream holds some."""

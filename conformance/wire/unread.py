@@ -12,9 +12,10 @@ from typing import Any, Final, cast
 
 import orjson
 
-from conformance.wire.folding import AUDIO_FIELDS
-from conformance.wire.frames import Direction, Frame, Kind
-from conformance.wire.streams import REALTIME
+from conformance.wire import base64
+from conformance.wire.folding import AUDIO_FIELDS, fold_event
+from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.streams import REALTIME, Streams
 
 READ: Final = frozenset({*AUDIO_FIELDS, "Settings"})
 """Events that a recorder reads at once."""
@@ -34,23 +35,25 @@ class UnreadSink:
     """The sink of one leg for a recorder that only writes: passes on the bytes of events that need not be read.
 
     ``record`` takes the events that must be read and every other frame, and all of them while somebody listens; ``write``
-    takes the lines of one connection and their tail, ``declare`` the events that declare formats.
+    takes the lines of one connection and their tail.
     """
 
     prefers_bytes = True
 
     def __init__(
         self,
+        leg: Leg,
         listeners: list[Callable[[Frame], None]],
+        streams: Streams,
         record: Callable[..., None],
         write: Callable[[int, Lines, bytes], None],
-        declare: Callable[[int, bytes], None],
         flush: Callable[[], None],
     ) -> None:
+        self._leg = leg
         self._listeners = listeners
+        self._streams = streams
         self._record = record
         self._write = write
-        self._declare = declare
         self.flush = flush
         """Lets every line so far be in the file; worth calling before what was recorded is sent."""
 
@@ -68,18 +71,20 @@ class UnreadSink:
             return
         tail = _TAIL if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
         if type(body) is bytes:
-            if self._write_unread(conn, direction, (body,), tail):
+            if self._write_unread(conn, direction, (body,), tail) and not self._write_folded(conn, direction, body, tail):
                 self._record(conn, direction, kind, body, scripted)
             return
         event = _loads(body) if isinstance(body, str) else body
         type_ = event.get("type") if isinstance(event, Mapping) else None
-        if not isinstance(type_, str) or type_ in READ:
+        if not isinstance(event, dict) or not isinstance(type_, str) or type_ == "Settings":
             self._record(conn, direction, kind, body if event is None else event, scripted)
             return
+        if type_ in AUDIO_FIELDS:
+            event = fold_event(event, self._streams.of(self._leg, conn, direction))
         text = orjson.dumps(event, option=orjson.OPT_NON_STR_KEYS)
         self._write(conn, [(_middle(type_, direction), text)], tail)
         if type_ in REALTIME:
-            self._declare(conn, text)
+            self._streams.note_unread(self._leg, conn, text)
 
     def many(self, conn: int, direction: Direction, bodies: Sequence[bytes]) -> None:
         """Record events of the same instant that no script had a hand in."""
@@ -90,7 +95,8 @@ class UnreadSink:
         while bodies:
             bodies = self._write_unread(conn, direction, bodies, _TAIL)
             if bodies:
-                self._record(conn, direction, Kind.TEXT, bodies[0])
+                if not self._write_folded(conn, direction, bodies[0], _TAIL):
+                    self._record(conn, direction, Kind.TEXT, bodies[0])
                 bodies = bodies[1:]
 
     def _write_unread(self, conn: int, direction: Direction, bodies: Sequence[bytes], tail: bytes) -> Sequence[bytes]:
@@ -105,8 +111,25 @@ class UnreadSink:
                 zip(starts[:unread], bodies, strict=False) if not _DECLARING_STARTS.isdisjoint(starts) else ()
             ):
                 if start in _DECLARING_STARTS:
-                    self._declare(conn, body)
+                    self._streams.note_unread(self._leg, conn, body)
         return bodies[unread:]
+
+    def _write_folded(self, conn: int, direction: Direction, body: bytes, tail: bytes) -> bool:
+        """Write an event whose last field is its audio, as the mock says it; False if it is any other."""
+        type_ = body[9 : body.find(b'"', 9)].decode("ascii", "replace")
+        field = AUDIO_FIELDS.get(type_)
+        if field is None:
+            return False
+        start = body.find(b'"%b":"' % field.encode()) + len(field) + 4
+        if body.find(b'"', start) != len(body) - 2:
+            return False
+        try:
+            audio = base64.decode(body[start:-2].decode("ascii"))
+        except ValueError:
+            return False
+        folded = orjson.dumps(self._streams.of(self._leg, conn, direction).fold(audio))
+        self._write(conn, [(_middle(type_, direction), b"%b%b}" % (body[: start - 1], folded))], tail)
+        return True
 
 
 def _loads(text: str) -> Any:

@@ -18,6 +18,14 @@ EVENTS: list[dict[str, Any]] = [
     {"event_id": "e", "type": "type.is.not.first"},
     {"type": 'strange "type"'},
     {"type": "x", "secret": "sk-Ab3dEfGh1jk"},
+    {"type": "response.output_audio.delta", "within": {"delta": "AAAA"}},
+    {"type": "response.output_audio.delta", "within": {"delta": "AAAA"}, "delta": "AAAA"},
+    {"type": "response.output_audio.delta", "delta": "no base64"},
+    {"type": "response.output_audio.delta", "delta": "AAAA", "event_id": "e"},
+    {"type": "response.output_audio.delta", "delta": 1},
+    {"type": "input_audio_buffer.append", "audio": ""},
+    {"type": "session.updated", "session": {"audio": {"input": {"format": {"type": "audio/pcma"}}}}},
+    {"type": "input_audio_buffer.append", "audio": "AAAA"},
 ]
 
 
@@ -53,9 +61,10 @@ def test_events_recorded_unread_are_written_byte_for_byte_as_if_they_had_been_re
                     for body in map(orjson.dumps, EVENTS):
                         recorder.leg(leg)(conn, direction, Kind.TEXT, body)
                         recorder.leg(leg)(conn, direction, Kind.TEXT, body, "rule")
+                        recorder.leg(leg)(conn, direction, Kind.TEXT, body.decode())
         written.append(stream.getvalue())
     assert written[0] == written[1]
-    assert written[0].count(b"\n") == 1 + 2 * 2 * 2 * 2 * len(EVENTS)
+    assert written[0].count(b"\n") == 1 + 2 * 2 * 2 * 3 * len(EVENTS)
 
 
 @pytest.mark.parametrize("keep_frames", [True, False])
