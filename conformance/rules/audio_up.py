@@ -6,7 +6,7 @@ from typing import Final
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.reading import mapping
 from conformance.rules.sound import client_format, folded, is_silent, upstream_format
-from conformance.rules.streams import Chunk, chunks, is_prefix, sounds_alike, total
+from conformance.rules.streams import Chunk, as_loud, chunks, is_prefix, silence, sounds_alike, total
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.audio import AudioFormat
 from conformance.wire.durations import MILLISECOND, Micros, format_duration
@@ -118,15 +118,43 @@ def _differences(
     if any(chunk.size % heard.bytes_per_sample for chunk in given):
         wanted = heard.duration(total([chunk for chunk in required if chunk.size % heard.bytes_per_sample == 0]))
     up, padding = format_up.duration(total(taken)), _padding(link, taken)
+    commits = len(link.exchange.commits)
+    added = padding if not same else min(padding, max(0, silence(taken) - silence(given)) + 2 * _WINDOW * commits)
     last = taken[-1].frame if taken else (required or given)[-1].frame
     if up < wanted - tolerance:
         lost = format_duration(wanted - up)
         yield find(last, f"{lost} of the client's {format_duration(wanted)} of audio did not go up", cause=_CAUSE)
-    elif up - padding > most + (0 if same else _ROUNDING + most // 500):
-        more = format_duration(up - padding - most)
+    elif up - added > most + (commits if same else _ROUNDING + most // 500):
+        more = format_duration(up - added - most)
         yield find(last, f"{more} more audio went up than the client had sent", cause=_CAUSE)
-    elif padding == 0 and not (is_prefix(taken, given) if same else sounds_alike(taken, given)):
+    elif not (_is_alike(taken, given, same=same) or (padding and _is_padded(link, taken, given, required, same=same))):
         yield find(last, "the audio that went up is not the client's, or not in its order", cause=_CAUSE)
+
+
+def _is_alike(taken: Sequence[Chunk], given: Sequence[Chunk], *, same: bool) -> bool:
+    return is_prefix(taken, given) if same else sounds_alike(taken, given)
+
+
+def _is_padded(
+    link: Link, taken: Sequence[Chunk], given: Sequence[Chunk], required: Sequence[Chunk], *, same: bool
+) -> bool:
+    """Tell whether silence before commits is all that sets the appends apart, as far as their sums can show.
+
+    Behind the first padding the two streams no longer share offsets: what went up before it must be the client's, and the
+    rest as loud in all.
+    """
+    return _is_alike(_before_padding(link, taken), given, same=same) and as_loud(taken, required, given)
+
+
+def _before_padding(link: Link, taken: Sequence[Chunk]) -> Sequence[Chunk]:
+    """Return the appends up to the first commit that has silence before it, less those that end in that silence."""
+    for commit in link.exchange.commits:
+        upto = [chunk for chunk in taken if chunk.frame.seq < commit.frame.seq]
+        if not commit.server and upto and not (upto[-1].rms and upto[-1].rms[-1]):
+            while upto and not (upto[-1].rms and upto[-1].rms[-1]):
+                upto.pop()
+            return upto
+    return taken
 
 
 def _audio(link: Link, given: list[Chunk], taken: set[str]) -> list[Chunk]:

@@ -22,6 +22,8 @@ _GRID: Final = 100 * MILLISECOND
 _SHORTEST: Final = 400 * MILLISECOND
 _QUIET: Final = 30
 """RMS below which a resampler's rounding and dither are as loud as the signal."""
+_LOUDER: Final = 0.4
+"""How much a stream's sound may grow or shrink on its way."""
 _ALIKE: Final = 0.35
 """Two envelopes differ when more than this share of their energy lies elsewhere."""
 
@@ -78,6 +80,20 @@ def sounds_alike(one: Sequence[Chunk], other: Sequence[Chunk]) -> bool:
     first, second = _energy(one, until), _energy(other, until)
     most = max(float(np.maximum(first, second).sum()), float(_QUIET * until))
     return float(np.abs(first - second).sum()) / most <= _ALIKE
+
+
+def as_loud(one: Sequence[Chunk], least: Sequence[Chunk], most: Sequence[Chunk]) -> bool:
+    """Tell whether a stream has about as much sound in all as another, of which all but ``least`` may be missing."""
+    if not all(chunk.rms for chunk in (*one, *most)):
+        return True
+    low, heard, high = (sum(rms * _WINDOW for chunk in found for rms in chunk.rms) for found in (least, one, most))
+    faint = _QUIET * sum(chunk.length for chunk in most)
+    return max(heard, high) <= faint or low * (1 - _LOUDER) - faint <= heard <= high * (1 + _LOUDER) + faint
+
+
+def silence(found: Sequence[Chunk]) -> Micros:
+    """Return how much of a stream is digital silence, in windows of 20 ms."""
+    return sum(min(chunk.length, _WINDOW * sum(not rms for rms in chunk.rms)) for chunk in found)
 
 
 def _energy(found: Sequence[Chunk], until: Micros) -> npt.NDArray[np.float64]:

@@ -1,6 +1,8 @@
 # ruff: noqa: E501  # a line of a timeline is one frame
 """Audio is whole on both legs, across chunks, rates and padding."""
 
+from base64 import b64encode
+
 import pytest
 
 from conformance.rules.tests.says import DONE, says
@@ -46,6 +48,22 @@ def test_silence_directly_before_a_commit_may_be_added() -> None:
     padded = "0.2 upstream up input_audio_buffer.append 50ms\n0.5 upstream up input_audio_buffer.append silence 50ms"
     assert up(client, f"{padded}\n0.5 upstream up input_audio_buffer.commit") == []
     assert up(client, padded) == APPEND
+
+
+def test_silence_that_the_client_sent_itself_excuses_nothing() -> None:
+    client = "0.1 client up binary 400ms\n0.5 client up binary silence 300ms"
+    quiet = "0.8 upstream up input_audio_buffer.append silence 300ms\n0.9 upstream up input_audio_buffer.commit"
+    assert up(client, f"0.6 upstream up input_audio_buffer.append 400ms\n{quiet}") == []
+    assert up(client, f"0.6 upstream up input_audio_buffer.append silence 400ms\n{quiet}") == APPEND
+    twice = "0.6 upstream up input_audio_buffer.append 400ms\n0.7 upstream up input_audio_buffer.append 100ms"
+    assert up(client, f"{twice}\n{quiet}") == APPEND
+
+
+def test_rounding_makes_no_audio_of_a_few_samples_that_were_padded() -> None:
+    client = '0.1 client up binary "abc"\n0.1 client up binary "defgh"'
+    first = f'0.2 upstream up input_audio_buffer.append {{"audio": "{b64encode(b"abcdefgh").decode()}"}}'
+    padding = f'0.3 upstream up input_audio_buffer.append {{"audio": "{b64encode(bytes(4798)).decode()}"}}'
+    assert up(client, f"{first}\n{padding}\n0.3 upstream up input_audio_buffer.commit") == []
 
 
 def test_a_resampler_may_be_20_ms_short_in_all() -> None:

@@ -4,6 +4,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from conformance.reference_proxy.core import Timing
 from conformance.reference_proxy.microphone import Converter
 from conformance.reference_proxy.phases import Phase
@@ -122,6 +124,22 @@ class LosesEarlyAudio(Translator):
         if isinstance(frame, bytes) and self.phase < Phase.READY:
             return []
         return super().client_frame(frame, now)
+
+
+@animal("RT-AUDIO-WHOLE", "firm-audio/offsets")
+class MutesTheMicrophone(Translator):
+    """Sends silence for what the client says, as long as it was."""
+
+    def on_audio(self, chunk: bytes) -> None:
+        super().on_audio(bytes(len(chunk)))
+
+
+@animal("RT-AUDIO-WHOLE", "firm-audio/offsets")
+class SwapsTheBytes(Translator):
+    """Passes samples on with their bytes in the wrong order."""
+
+    def on_audio(self, chunk: bytes) -> None:
+        super().on_audio(np.frombuffer(chunk, "<i2").byteswap().tobytes())
 
 
 @animal("RT-AUDIO-ANSWERED", "firm-audio/silence")
