@@ -60,16 +60,28 @@ def close_explained(case: Case) -> Sequence[Finding] | None:
 
 
 def _ends(case: Case) -> Iterator[tuple[Link, Frame]]:
-    """Yield each end of an upstream connection that its own side brought about while the client was there."""
-    for link in view(case).links:
+    """Yield each end of an upstream connection that its own side brought about while the client was there.
+
+    Of a proxy that dials again for a client that is not ready yet, the last connection's end is the one to tell.
+    """
+    links = view(case).links
+    for link in links:
         end = link.upstream.opened if link.upstream.refused else link.upstream.closed
         if link.client is None or end is None or (end.kind is Kind.CLOSE and end.dir is Direction.UP):
             continue
         if link.client.refused or any(mark.type == "connect-failed" for mark in link.client.marks):
             continue  # the client was refused in turn: it saw the end
+        if link.ready is None and any(_is_next(other, link, end) for other in links):
+            continue
         closed = link.client.closed
         if closed is None or closed.seq > end.seq:
             yield link, end
+
+
+def _is_next(other: Link, link: Link, end: Frame) -> bool:
+    """Tell whether a connection was opened in place of another soon after its end."""
+    same = link.client is not None and other.serves(link.client)
+    return same and other.upstream.start > end.t and other.upstream.start <= end.t + _NEAR
 
 
 def _aftermath(link: Link, end: Frame) -> tuple[bool, Frame | None]:

@@ -84,7 +84,7 @@ def _compare(link: Link, deltas: Sequence[Frame], played: Sequence[Frame]) -> It
     same = said == heard
     if same and [chunk.sha for chunk in given] == [chunk.sha for chunk in taken]:
         return
-    cut, belated = _cut_off(link), _after_the_end(link)
+    cut, belated = _cut_off(link), _of_no_open_response(link)
     owed = [chunk for chunk in given if chunk.frame.seq not in belated and not _may_miss(link, chunk, cut)]
     wanted, most, got = said.duration(total(owed)), said.duration(total(given)), heard.duration(total(taken))
     tolerance = 0 if same else max(_RESAMPLER, most // 100)
@@ -116,13 +116,16 @@ def _cut_off(link: Link) -> set[str]:
     return {response.id for response in link.exchange.responses if _is_cut(response, breaks)}
 
 
-def _after_the_end(link: Link) -> set[int]:
-    """Return the deltas that came after their response's end: by then the client had been told that it is done."""
+def _of_no_open_response(link: Link) -> set[int]:
+    """Return the deltas outside of any response: after its end the client has been told that it is done.
+
+    Nor is anybody owed the audio of a response that was never created: to drop what comes late, a proxy drops that, too.
+    """
     return {
         delta.seq
         for response in link.exchange.responses
         for delta in response.of(_DELTA)
-        if response.end is not None and delta.seq > response.end.seq
+        if not response.began or (response.end is not None and delta.seq > response.end.seq)
     }
 
 

@@ -342,3 +342,21 @@ def test_a_server_that_mixes_the_dialects_speaks_ga() -> None:
     assert any("session.modalities is not a field" in message for message in found)
     assert any("part.type must be 'text' or 'audio'" in message for message in found)
     assert not any("beta" in message or "session.audio" in message for message in found)
+
+
+def test_of_a_proxy_that_dials_again_the_last_refusal_is_the_one_to_tell() -> None:
+    refused = '0 client up open\n0.01 client up Settings\n0.02 upstream up open {"status": 500}'
+    again = f'{refused}\n0.5 upstream#1 up open {{"status": 500}}'
+    assert says("VA-CLOSE-SEEN", f'{again}\n0.6 client down Error {{"code": "unreachable"}}\n9 end') == []
+    assert says("VA-CLOSE-SEEN", f"{again}\n9 end") == ["refused the handshake with 500"]
+
+
+def test_nobody_is_owed_the_audio_of_a_response_that_never_was() -> None:
+    orphan = 'use ready\n1 upstream down response.output_audio.delta 100ms{"response_id": "resp_nobodys"}'
+    turn = """
+        2.0 upstream up response.create
+        2.1 upstream down response.created {"response": {"id": "resp_1"}}
+        2.2 upstream down response.output_audio.delta 100ms{"response_id": "resp_1"}
+        2.3 upstream down response.done {"response": {"id": "resp_1"}}"""
+    assert says("VA-AUDIO-WHOLE", f"{orphan}\n9 end") == []
+    assert says("VA-AUDIO-WHOLE", f"{orphan}{turn}\n9 end") == ["response.output_audio.delta"]
