@@ -229,7 +229,8 @@ class Translator(SessionPhases):
         event_id = text(error.get("event_id")) or None
         code = code_of(error)
         if self.refuses_update(event_id, error):
-            self.on_update_refused(is_certain=event_id is not None)
+            is_about_it = text(error.get("param")).startswith("session")
+            self.on_update_refused(is_certain=event_id is not None or is_about_it)
         if not self.on_refusal(event_id, code):
             self.forward_error(code, text(error.get("message")) or "The upstream reported an error.")
 

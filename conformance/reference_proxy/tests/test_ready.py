@@ -106,11 +106,13 @@ def test_an_update_confirmed_after_an_error_that_named_nothing_was_not_refused_b
     assert talk.texts() == ["Hello!"]
 
 
-def test_an_update_refused_by_name_stays_refused(talk: Dialogue) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_an_update_refused_by_name_or_by_parameter_stays_refused(talk: Dialogue, named: bool) -> None:
     talk.open()
     talk.upstream("session.created")
     talk.settings()
-    talk.upstream(error("invalid_value", event_id=talk.sent("session.update")[0]["event_id"]), "session.updated")
+    event_id = talk.sent("session.update")[0]["event_id"] if named else None
+    talk.upstream(error("invalid_value", event_id=event_id, param=None if named else "session.voice"), "session.updated")
     assert talk.heard() == ["Error"]
 
 

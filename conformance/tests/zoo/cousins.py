@@ -37,7 +37,8 @@ class DoneWithTheAudio(Translator):
     def on_response_event(self, type_: str, event: Mapping[str, Any]) -> None:
         super().on_response_event(type_, event)
         response = self.response(text(event.get("response_id")) or self.active or "")
-        if type_ == "response.output_audio.done" and response.spoke and not response.done and not response.has_calls:
+        is_silent = not response.spoke or response.done or response.has_calls or id(response) in self._told
+        if type_ == "response.output_audio.done" and not is_silent:
             self._told = {*self._told, id(response)}
             self.send_done()
 
