@@ -86,11 +86,13 @@ class Turns(Core):
     def timers(self) -> list[Timer]:
         """Add: turns that become free, turns that are stuck, a request that was lost."""
         timers = super().timers()
-        if self.turns and not self.is_responding:
+        if not self.turns:
+            return timers
+        if not self.is_responding:
             held = [turn.free_at for turn in self.turns if turn.free_at > self.now and self.may_answer(turn, turn.free_at)]
             if held:
                 timers.append((min(held), self.respond))
-        if self.turns and self.requested is not None:
+        if self.requested is not None:
             timers.append((self.requested.at + self.timing.lost_request, self.forget_request))
         for turn in self.turns:
             if turn.kind is TurnKind.AUDIO and turn.item_id is not None and not turn.confirmed:
