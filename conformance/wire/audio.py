@@ -25,6 +25,10 @@ class Encoding(StrEnum):
     ALAW = "alaw"
 
 
+_WIDTH: Final = {Encoding.PCM16: 2, Encoding.ULAW: 1, Encoding.ALAW: 1}
+"""Bytes per sample; looked up with every frame."""
+
+
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
     """An encoding at a sample rate in Hz, mono."""
@@ -35,15 +39,15 @@ class AudioFormat:
     @property
     def bytes_per_sample(self) -> int:
         """2 for PCM, 1 for G.711."""
-        return 2 if self.encoding is Encoding.PCM16 else 1
+        return _WIDTH[self.encoding]
 
     def duration(self, size: int) -> Micros:
         """Return how long ``size`` bytes of this format last."""
-        return size * SECOND // (self.bytes_per_sample * self.rate)
+        return size * SECOND // (_WIDTH[self.encoding] * self.rate)
 
     def size(self, duration: Micros) -> int:
         """Return how many bytes ``duration`` takes, rounded down to whole samples."""
-        return duration * self.rate // SECOND * self.bytes_per_sample
+        return duration * self.rate // SECOND * _WIDTH[self.encoding]
 
 
 PCM_24K: Final = AudioFormat(Encoding.PCM16, 24_000)
