@@ -66,7 +66,8 @@ def _is_history(text: str, context: Sequence[str]) -> bool:
 
 @rule(
     "RT-CONTEXT-KEPT",
-    "context reaches the upstream before the first response, as items or inside `instructions`",
+    "context reaches the upstream before the first response, as items, in its order and under its roles, or inside "
+    "`instructions`",
     why="Without the history a reconnected agent has forgotten the conversation.",
     source="Voice-agent contract, Settings: agent.context.messages",
     kind=RuleKind.CONTRACT,
@@ -90,7 +91,31 @@ def context_kept(case: Case) -> Sequence[Finding] | None:
             frame = next(frame for frame in link.upstream.events if frame.seq == first)
             message = f"{len(missing)} of {len(context)} context messages had not gone up before the first response"
             findings.append(find(frame, message, cause="agent.context"))
+        findings += _turned_about(link, context, first)
     return once_per_cause(findings) if observed else None
+
+
+def _turned_about(link: Link, context: Sequence[tuple[str, str]], before: int | None) -> Iterator[Finding]:
+    """Yield a finding when a message that went up as an item of its own is said by another, or before an earlier one."""
+    left = list(enumerate(context))
+    typed = {frame.data.get("content") for frame in link.client_texts("InjectUserMessage")}
+    last = -1
+    for item in link.exchange.items:
+        if before is not None and item.frame.seq >= before:
+            break
+        role, text = str(item.body.get("role", "")), item.text.strip()
+        alike = [(index, said) for index, (said, words) in left if words == text]
+        if not alike or item.text in typed or role not in ("user", "assistant"):
+            continue
+        own = [index for index, said in alike if said == role]
+        if not own:
+            yield find(item.frame, f"what the {alike[0][1]} had said went up as the {role}'s words", cause="agent.context")
+            return
+        if own[0] < last and item.frame.data.get("previous_item_id") is None:
+            yield find(item.frame, "the context went up in another order", cause="agent.context")
+            return
+        last = own[0]
+        left = [entry for entry in left if entry[0] != own[0]]
 
 
 def _told(link: Link, before: int | None) -> Iterator[str]:

@@ -1,12 +1,12 @@
 """Broken proxies: readiness, Settings, greeting and context."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from conformance.reference_proxy.actions import ToUpstream
 from conformance.reference_proxy.phases import Phase
-from conformance.reference_proxy.settings import Agent
+from conformance.reference_proxy.settings import Agent, Remark
 from conformance.reference_proxy.translator import Translator
 from conformance.tests.zoo.animal import animal
 from conformance.wire.durations import Micros
@@ -138,8 +138,11 @@ class ContextAsItems(Translator):
     def part_type(self, role: str) -> str:
         return "output_text" if role == "assistant" else "input_text"
 
+    def history(self, context: Sequence[Remark]) -> Sequence[Remark]:
+        return context
+
     def on_session_updated(self, event: Mapping[str, Any]) -> None:
-        for remark in self.agent.context if self.agent is not None else ():
+        for remark in self.history(self.agent.context if self.agent is not None else ()):
             part = {"type": self.part_type(remark.role), "text": remark.content}
             item = {"type": "message", "role": remark.role, "content": [part]}
             self.send_up({"type": "conversation.item.create", "item": item})
@@ -165,6 +168,22 @@ class ForgetsTheContext(Translator):
 
     def session_for(self, agent: Agent) -> dict[str, Any]:
         return super().session_for(replace(agent, context=()))
+
+
+@animal("RT-CONTEXT-KEPT", "context/kept")
+class PutsWordsIntoTheUsersMouth(ContextAsItems):
+    """Sends all of the context as the user's words."""
+
+    def history(self, context: Sequence[Remark]) -> Sequence[Remark]:
+        return [replace(remark, role="user") for remark in context]
+
+
+@animal("RT-CONTEXT-KEPT", "context/kept")
+class TellsTheContextBackwards(ContextAsItems):
+    """Sends the context's last message first."""
+
+    def history(self, context: Sequence[Remark]) -> Sequence[Remark]:
+        return context[::-1]
 
 
 @animal("RT-GREETING-QUIET", "greeting/idle")
