@@ -121,6 +121,8 @@ def _echo_due(link: Link, inject: Frame, text: str) -> Micros | None:
         return None
     item = next((i for i in link.exchange.items if i.is_user and i.text.strip() == text and i.frame.seq > inject.seq), None)
     confirmed = item.confirmed if item is not None else None
+    if item is not None and confirmed is None and link.was_kept_from(item.frame):
+        return None  # a proxy may echo what the upstream has confirmed
     origins = [inject.t, link.granted.t, *([confirmed.t] if confirmed is not None else [])]
     return max(origins) + _SOON
 

@@ -20,8 +20,6 @@ _UNSTICKS: Final = 30 * SECOND
 _HANGS: Final = 10 * SECOND
 """After this long without the other outputs a proxy may give up on them."""
 _HAND_OVER: Final = 5 * SECOND
-_DEVIATIONS: Final = ("withheld", "fault")
-"""Marks of a mock that kept an event back, or broke it."""
 
 
 def _tool_turns(case: Case) -> Iterator[tuple[Link, Turn]]:
@@ -127,8 +125,7 @@ def _trigger(link: Link, turn: Turn) -> Frame | None:
         return None
     if response is not None and response.end is not None and last.frame.seq < response.end.seq:
         if last.confirmed is None:
-            deviated = any(mark.seq > last.frame.seq for mark in link.upstream.marks if mark.type in _DEVIATIONS)
-            return None if deviated else response.end
+            return None if link.was_kept_from(last.frame) else response.end
         return max(response.end, last.confirmed, key=lambda frame: frame.seq)
     return next((seen for seen in last.confirmations if seen.type != "conversation.item.added"), None)
 

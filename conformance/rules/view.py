@@ -21,6 +21,9 @@ _NO_SIGNS: Final = frozenset({"dialled", "away"})
 HANDSHAKE: Final = 5 * SECOND
 """An upstream handshake that a client began by coming may be over this long after it left."""
 
+_DEVIATIONS: Final = ("withheld", "fault")
+"""Marks of a mock that kept an event back, or broke it."""
+
 
 class Conn:
     """One connection of a leg."""
@@ -190,6 +193,10 @@ class Link:
         """The last instant at which the client could still be told something."""
         end = self.case.recording.end
         return end if self.client is None else self.client.horizon(end)
+
+    def was_kept_from(self, request: Frame) -> bool:
+        """True when the mock kept something back, or broke it, after a request: its answer may have been among it."""
+        return any(mark.seq > request.seq and mark.type in _DEVIATIONS for mark in self.upstream.marks)
 
     def client_texts(self, *types: str) -> list[Frame]:
         """Return the client's text messages of these types, in order."""

@@ -283,3 +283,15 @@ def test_a_proxy_may_give_up_on_one_thing_while_the_upstream_says_others() -> No
     assert says("VA-ERROR-HONEST", f"{confirmed}{chatter}\n{gives_up}40 end") == ["rate_limits.updated"]
     late = f"{unconfirmed}1.0 upstream down conversation.item.added {USER_SEEN}\n"
     assert says("VA-ERROR-HONEST", f"{late}{MADE_UP.format(at='1.5')}40 end") == ["conversation.item.added"]
+
+
+def test_an_echo_may_wait_for_a_confirmation_that_the_mock_keeps_back() -> None:
+    sent = (
+        f'use ready\n0.1 client up InjectUserMessage {{"content": "Hi"}}\n0.1 upstream up conversation.item.create {USER}\n'
+    )
+    kept = '0.2 upstream down mark withheld {"event": {"type": "conversation.item.added"}}\n'
+    assert says("VA-USER-ECHO", f"{sent}{kept}9 end") is None
+    assert says("VA-USER-ECHO", f"{sent}9 end") == ["missing"]
+    assert says("VA-USER-ECHO", f"{kept}{sent}9 end".replace("use ready", "").replace("0.2 up", "use ready\n0.05 up")) == [
+        "missing"
+    ]
