@@ -103,7 +103,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     broken = session.testsfailed and not config.option.continue_on_collection_errors
     broken = broken or not config.stash[_RUN].is_planned  # pytest finishes a collection that a usage error ended, too
     if items and not runs_nothing and not broken and not hasattr(config, "workerinput"):
-        _open(config).announce(len(items), [item.path for item in items])
+        _open(config).announce(items)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -114,7 +114,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         return None
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
-        reporter.write_line(run.plan_line([item.cell for item in session.items if isinstance(item, AttemptItem)]))
+        plan = run.plan([item for item in session.items if isinstance(item, AttemptItem)])
+        reporter.write_line(f"{plan}; nothing was run")
     return True
 
 

@@ -3,13 +3,13 @@
 import signal
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import pytest
 
 from conformance.doors import load_reports
+from conformance.plugin.items import AttemptItem
 from conformance.plugin.run import Run
 from conformance.results import AttemptResult, attempt_from_json
 from conformance.verdicts import Verdict
@@ -51,11 +51,14 @@ class Controller:
         self._progress: Any = None
         self._problems: list[str] = []
 
-    def announce(self, total: int, scenarios: Sequence[Path]) -> None:
-        """Take note of what will run."""
-        self._run.note_scenarios(scenarios)
+    def announce(self, items: Sequence[AttemptItem]) -> None:
+        """Take note of what will run; what costs money is said before it does."""
+        self._run.note_scenarios([item.path for item in items])
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if self._run.options.is_real and reporter is not None:
+            reporter.write_line(self._run.plan(items))
         self._progress = load_reports().Progress(self._terminal())
-        self._progress.started(total)
+        self._progress.started(len(items))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take an attempt's result from the report that carries it."""
@@ -86,6 +89,8 @@ class Controller:
         """Write everything there is, whatever ended the session."""
         if self._progress is not None:
             self._progress.finished()
+        for result in self._run.leftover:
+            self._folder.add(result)
         self._problems = self._run.finish(self._folder.attempts, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         reports = load_reports()
         results = self._folder.write()
@@ -99,6 +104,8 @@ class Controller:
         """Print the summary."""
         terminalreporter.ensure_newline()
         load_reports().summary(self._folder.results(), self._terminal(), self._folder.path, compare=self._run.baseline)
+        if self._run.options.is_real:
+            terminalreporter.write_line(self._run.tokens_line)
         for problem in self._problems:
             terminalreporter.write_line(problem, red=True)
 

@@ -114,7 +114,7 @@ class AttemptItem(ScenarioItem):
         self.result = None
         self.result = self.run.attempt(self, rerun=self.tries)
         self.tries += 1
-        if spent := self.run.spent_budget():
+        if (spent := self.run.spent_budget()) and not self.run.has_started_ahead:
             self.session.shouldstop = spent
         if self.result.verdict is Verdict.ERROR:
             raise HarnessError(self.result.message or describe(self.result, Verdict.ERROR))

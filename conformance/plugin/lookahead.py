@@ -19,12 +19,20 @@ _STOP_TIMEOUT_S = 15.0
 class LookAhead(Generic[Key, Result]):
     """Runs ``start(key)`` for the keys in order, at most ``concurrency`` at a time.
 
-    At most twice as many results wait to be asked for, so that an early stop (``-x``) has not run everything.
+    At most twice as many results wait to be asked for, so that an early stop (``-x``) has not run everything. What nobody
+    has asked for yet starts only while ``may_start()`` says so.
     """
 
-    def __init__(self, start: Callable[[Key], Coroutine[Any, Any, Result]], order: Sequence[Key], concurrency: int) -> None:
+    def __init__(
+        self,
+        start: Callable[[Key], Coroutine[Any, Any, Result]],
+        order: Sequence[Key],
+        concurrency: int,
+        may_start: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Start the background loop; nothing is in flight yet."""
         self._start = start
+        self._may_start = may_start
         self._waiting = list(order)
         self._concurrency = concurrency
         self._pending: dict[Key, Future[Result]] = {}
@@ -50,6 +58,20 @@ class LookAhead(Generic[Key, Result]):
                 future = self._pending[key]
                 if future.done():
                     del self._pending[key]
+
+    @property
+    def has_pending(self) -> bool:
+        """True while there are keys in flight, or with a result that nobody has asked for."""
+        with self._lock:
+            return bool(self._pending)
+
+    def finished(self) -> list[tuple[Key, Result]]:
+        """Hand over the results that nobody has asked for."""
+        with self._lock:
+            done = [(key, future) for key, future in self._pending.items() if future.done()]
+            for key, _ in done:
+                del self._pending[key]
+        return [(key, future.result()) for key, future in done if not future.cancelled() and future.exception() is None]
 
     def call(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run one piece of work on the background loop and wait for it."""
@@ -79,6 +101,7 @@ class LookAhead(Generic[Key, Result]):
             in_flight = sum(not future.done() for future in self._pending.values())
             while (
                 not self._stopping
+                and self._may_start()
                 and self._waiting
                 and in_flight < self._concurrency
                 and len(self._pending) < 2 * self._concurrency

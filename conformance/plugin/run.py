@@ -58,6 +58,8 @@ class Run:
         self.scenarios = scenarios
         self.folder: RunFolder | None = None
         self.cancelled: list[str] = []
+        self.leftover: list[AttemptResult] = []
+        """What was made ahead and never asked for, because the run was stopped: it was paid for, so it counts."""
         self._ahead: LookAhead[Key, Recording] | None = None
         self._externals: ExternalSubjects | None = None
         self.is_planned = False
@@ -94,13 +96,24 @@ class Run:
         if found is not None and self.options.api is not None:
             self._note(real={"url": self.options.api.shown, "model": self.options.api.model, "found": asdict(found)})
 
-    def plan_line(self, cells: Sequence[Cell]) -> str:
-        """Say what a run would take."""
+    def plan(self, items: Sequence[AttemptItem]) -> str:
+        """Say what a run of these would take."""
         from conformance.real.estimate import estimate
 
+        tried = [item for item in items if item.target.refuses(item.cell) is None]
         if self.options.is_virtual:
-            return f"plan: {len(cells)} attempts on the virtual clock; nothing was run"
-        return f"plan: {estimate(cells, self.options.concurrency)}; nothing was run"
+            said = f"{len(tried)} attempts on the virtual clock"
+        else:
+            paid = [item.cell for item in tried if item.target.upstream is Upstream.REAL]
+            said = str(estimate([item.cell for item in tried], self.options.concurrency, paid))
+        left = len(items) - len(tried)
+        return f"plan: {said}" + (f"; {left} more are nothing for the target" if left else "")
+
+    @property
+    def tokens_line(self) -> str:
+        """Say what a run of the real API has cost."""
+        budget = self.options.budget_tokens
+        return f"tokens: the API counted {self._tokens:,}" + (f", the budget was {budget:,}" if budget else "")
 
     @property
     def proves_checks(self) -> bool:
@@ -181,9 +194,6 @@ class Run:
 
     def attempt(self, item: AttemptItem, *, rerun: int) -> AttemptResult:
         """Record one attempt and judge it; what the target does not speak is not tried."""
-        from conformance.judge import judge
-        from conformance.known import weigh
-
         reason = item.target.refuses(item.cell)
         blank = self.without_recording(item, reason or "", Verdict.UNSUPPORTED)
         if reason is not None:
@@ -192,20 +202,28 @@ class Run:
         path = self._path(key)
         started = time.monotonic()
         recording = self._record(key, path)
-        self._tokens += tokens_used(recording)
-        judgement = judge(item.cell, recording, item.target)
+        return self._judge(key, recording, replace(blank, rerun=rerun, wall_s=round(time.monotonic() - started, 6)))
+
+    def _judge(self, key: Key, recording: "Recording", blank: AttemptResult) -> AttemptResult:
+        from conformance.judge import judge
+        from conformance.known import weigh
+
+        judgement = judge(key.cell, recording, key.target)
         result = replace(
             blank,
             verdict=judgement.verdict,
             checks=judgement.checks,
             duration_s=to_seconds(recording.end),
-            wall_s=round(time.monotonic() - started, 6),
-            recording=path.relative_to(self._folder_path).as_posix(),
-            rerun=rerun,
+            recording=self._path(key).relative_to(self._folder_path).as_posix(),
             message=(recording.footer.message or "") if recording.footer is not None else "",
             observed=judgement.observed,
         )
         return result if self.options.fault is not None else weigh(self._known, result)
+
+    @property
+    def has_started_ahead(self) -> bool:
+        """True while attempts that were paid for have not been asked for."""
+        return self._ahead is not None and self._ahead.has_pending
 
     def spent_budget(self) -> str | None:
         """Return why no more attempts may start; None while they may."""
@@ -216,22 +234,25 @@ class Run:
 
     def without_recording(self, item: AttemptItem, reason: str, verdict: Verdict = Verdict.ERROR) -> AttemptResult:
         """Return the result of an attempt that was not recorded, or cut off before it could be judged."""
+        blank = self._blank(_key(item))
+        return replace(blank, rerun=item.tries, message=reason, verdict=verdict)
+
+    def _blank(self, key: Key) -> AttemptResult:
         return AttemptResult(
-            scenario=item.cell.scenario,
-            flow=item.cell.flow,
-            cell=item.cell.values,
-            attempt=item.attempt,
-            target=item.target.name,
-            seed=attempt_seed(self.options.seed, item.cell, item.attempt),
-            verdict=verdict,
+            scenario=key.cell.scenario,
+            flow=key.cell.flow,
+            cell=key.cell.values,
+            attempt=key.attempt,
+            target=key.target.name,
+            seed=attempt_seed(self.options.seed, key.cell, key.attempt),
+            verdict=Verdict.ERROR,
             checks=(),
             duration_s=0.0,
             wall_s=0.0,
             recording=None,
-            rerun=item.tries,
-            nodeid=item.nodeid,
-            title=item.cell.title,
-            message=reason,
+            rerun=key.rerun,
+            nodeid=key.name,
+            title=key.cell.title,
         )
 
     def prove(self, cells: Sequence[Cell]) -> "ScenarioProof":
@@ -245,6 +266,8 @@ class Run:
         if self._ahead is None:
             return
         self.cancelled = [key.name for key in self._ahead.stop()]
+        finished = [(key, recording) for key, recording in self._ahead.finished() if key.name not in self.cancelled]
+        self.leftover = [self._judge(key, recording, self._blank(key)) for key, recording in finished]
         if self._externals is not None:
             self._ahead.call(self._externals.stop)
         self._ahead.close()
@@ -254,16 +277,23 @@ class Run:
         from conformance.runner import record
 
         if self.options.is_virtual:
-            return record(self._plan(key), path=path, audio_dir=self._audio_dir)
+            recording = record(self._plan(key), path=path, audio_dir=self._audio_dir)
+            self._tokens += tokens_used(recording)
+            return recording
         if self._ahead is None:
-            self._ahead = LookAhead(self._record_in_real_time, self._order, self.options.concurrency)
+            self._ahead = LookAhead(
+                self._record_in_real_time, self._order, self.options.concurrency, lambda: self.spent_budget() is None
+            )
         return self._ahead.obtain(key)
 
     async def _record_in_real_time(self, key: Key) -> "Recording":
         from conformance.runner import record_async
 
         subject = self._external(key.target)
-        return await record_async(self._plan(key), path=self._path(key), audio_dir=self._audio_dir, subject=subject)
+        plan = self._plan(key)
+        recording = await record_async(plan, path=self._path(key), audio_dir=self._audio_dir, subject=subject)
+        self._tokens += tokens_used(recording)
+        return recording
 
     def _external(self, target: Target) -> "ExternalSubject | None":
         if not target.is_external:

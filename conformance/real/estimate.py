@@ -33,11 +33,11 @@ class Estimate:
         return f"{self.attempts} attempts, about {minutes:.1f} minutes, on the order of {self.tokens:,} tokens"
 
 
-def estimate(cells: Sequence[Cell], concurrency: int) -> Estimate:
-    """Estimate a run; each cell counts as one attempt (repeat it for more)."""
+def estimate(cells: Sequence[Cell], concurrency: int, paid: Sequence[Cell]) -> Estimate:
+    """Estimate a run; each cell counts as one attempt (repeat it for more). ``paid``: those that cost tokens."""
     lengths = [sum(_usual(step, cell) for step in cell.steps) for cell in cells]
     wall = max([sum(lengths) // concurrency, *lengths], default=0)
-    return Estimate(len(cells), wall, sum(_tokens(cell) for cell in cells))
+    return Estimate(len(cells), wall, sum(_tokens(cell) for cell in paid))
 
 
 def _usual(step: Step, cell: Cell) -> Micros:
