@@ -231,11 +231,14 @@ class Evidence:
     def _of_error_at_client(self, frame: Frame) -> Blame:
         if not self.subject:
             return self.of_upstream_error(frame)
-        said = " ".join(str(part) for part in error_parts(frame.data) or ())
+        said = _said(frame)
         before = [failure for failure in self._failures() if failure.seq < frame.seq]
         for failure in reversed(before):
-            if _text(failure) and _text(failure) in said:
-                return self._of_failure(failure)
+            text = _text(failure)
+            if text and text in said:
+                told = sum(text in _said(error) for error in self._errors_at_client() if error.seq <= frame.seq)
+                # Whoever tells one failure twice made up the second.
+                return self._of_failure(failure) if told <= sum(_text(f) == text for f in before) else Blame.PROXY
         recent = [failure for failure in before if frame.t - failure.t <= _FORWARDING]
         if recent:
             return self._of_failure(recent[-1])
@@ -243,6 +246,11 @@ class Evidence:
             return Blame.CLIENT
         # A proxy that reports the upstream's silence is not to blame for it.
         return Blame.UPSTREAM if self._deviated(frame.t) or owes(self.index, self.own_script, frame.t) else Blame.PROXY
+
+    def _errors_at_client(self) -> Iterator[Frame]:
+        for frame in self.index.frames:
+            if frame.leg is Leg.CLIENT and frame.dir is Direction.DOWN and frame.type == "Error":
+                yield frame
 
     def _of_end_at_client(self, frame: Frame) -> Blame | None:
         before = [failure for failure in self._failures() if failure.seq < frame.seq]
@@ -369,6 +377,10 @@ def _last(frames: Iterable[Frame], before: Frame) -> Frame | None:
             break
         found = frame
     return found
+
+
+def _said(error: Frame) -> str:
+    return " ".join(str(part) for part in error_parts(error.data) or ())
 
 
 def _text(failure: Frame) -> str:

@@ -21,6 +21,21 @@ def test_an_error_without_any_upstream_cause_is_blamed_on_the_proxy() -> None:
     assert result_of(QUIET, invented).blame is Blame.PROXY
 
 
+def test_an_upstream_error_that_is_told_twice_is_the_upstreams_once_and_the_proxys_then() -> None:
+    once = """
+        0.001 client   up   Settings {}
+        0.100 upstream down error @own {"error": {"type": "server_error", "message": "It broke."}}
+        0.101 client   down Error {"description": "It broke."}
+    """
+    again = '0.102 client down Error {"description": "It broke."}'
+    end = "9.00 client up close 1000"
+    assert result_of(forbid("x", "client", "Error"), f"{once}\n{end}").blame is Blame.UPSTREAM
+    one = expect("x", "client", "Error", count=1)
+    assert result_of(one, f"{once}\n{again}\n{end}").blame is Blame.PROXY
+    second = '0.102 upstream down error {"error": {"type": "server_error", "message": "It broke."}}'
+    assert result_of(one, f"{once}\n{second}\n{again.replace('0.102', '0.103')}\n{end}").blame is Blame.UPSTREAM
+
+
 def test_a_proxy_that_reports_the_upstreams_silence_is_not_blamed_for_it() -> None:
     silent = """
         0.001 client   up   Settings {}
