@@ -8,42 +8,36 @@ import asyncio
 import gc
 import resource
 import sys
-import time
+import tempfile
 from pathlib import Path
+from typing import Final
 
 import orjson
 from websockets.asyncio.server import ServerConnection, serve
 
 from bench.load import pin
-from conformance.wire.durations import SECOND, Micros
-from conformance.wire.frames import Leg
-from conformance.wire.recording import Footer, Header, Recorder
+from conformance.cli.serving import Desk, collect_seldom
 from conformance.wire.script import Script
 from mock_upstream.assignment import Assignment, Handshake
 from mock_upstream.server import BACKLOG, MockUpstream
 
+_IN_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+"""Where recordings go, if there is such a folder: no disk is to be measured."""
+
 
 async def mock(settings: str) -> None:
-    """Serve the mock with these settings; every session is recorded to a file, as ``conformance mock --record`` does."""
+    """Serve the mock with these settings; each session has a recording of its own, as on the command line."""
     script = Script(settings=orjson.loads(settings))
-    loop = asyncio.get_running_loop()
-    sink = open("/dev/null", "wb")  # noqa: SIM115, ASYNC230 (open for the process's life)
+    with tempfile.TemporaryDirectory(dir=_IN_MEMORY) as folder:
+        desk = Desk(record=Path(folder), log=False, held=True)
 
-    def assign(_: Handshake) -> Assignment:
-        began = loop.time()
+        def assign(_: Handshake) -> Assignment:
+            visit = desk.admit()
+            return Assignment(script, 0, visit.epoch, visit.now, visit.sink, done=visit.done)
 
-        def now() -> Micros:
-            return round((loop.time() - began) * SECOND)
-
-        recorder = Recorder(Header(), now, stream=sink, keep_frames=False)
-
-        def done() -> None:
-            recorder.finish(Footer(now()))
-
-        return Assignment(script, 0, int(time.time()), now, recorder.leg(Leg.UPSTREAM), done=done)
-
-    async with MockUpstream(assign) as server:
-        await obey(server.port)
+        async with MockUpstream(assign) as server:
+            collect_seldom()
+            await obey(server.port)
 
 
 async def bare(frames: list[str]) -> None:

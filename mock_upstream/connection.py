@@ -154,7 +154,8 @@ class Connection(asyncio.Protocol):
         ends = not queued[-1]
         self._transport.write(queued[0] if len(queued) == 1 else b"".join(queued))
         if ends:
-            if self._transport.can_write_eof():
+            # Once both sides have said close, the client says no more: a half-close would only wait for its end of stream.
+            if self._framing.close_rcvd is None and self._transport.can_write_eof():
                 self._transport.write_eof()
             else:
                 self._transport.close()

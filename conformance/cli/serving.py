@@ -21,6 +21,8 @@ from conformance.wire.recording import Footer, Header, Recorder, Sink
 
 _LISTEN: Final = re.compile(r"(?:(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):)?(?P<port>\d{1,5})")
 _WIDEST_LINE: Final = 160
+_SELDOM: Final = 20_000
+"""Objects made between two looks for cycles; two hundred sessions at work are as many."""
 
 
 def give_up(command: str, sentence: str) -> NoReturn:
@@ -58,13 +60,19 @@ async def serve_until_stopped(
         await server.__aenter__()
     except OSError as error:
         give_up(command, f"cannot listen on {where}: {error.strerror or error}; choose another address")
-    gc.freeze()  # what is loaded by now stays; each full collection would look at it again, for 40 ms
+    collect_seldom()
     try:
         typer.echo(welcome())
         await stop.wait()
     finally:
         await server.__aexit__(None, None, None)
     typer.echo("Stopped.")
+
+
+def collect_seldom() -> None:
+    """Keep the garbage collector from a server's work: what is loaded stays, and sessions leave no cycles behind."""
+    gc.freeze()  # each full collection would look at what is loaded again, for 40 ms
+    gc.set_threshold(_SELDOM)
 
 
 class Desk:

@@ -19,6 +19,8 @@ from conformance.wire.streams import REALTIME, Streams
 
 READ: Final = frozenset({*AUDIO_FIELDS, "Settings"})
 """Events that a recorder reads at once."""
+_WHOLE: Final = (Kind.OPEN, Kind.CLOSE)
+"""What is recorded as it is said."""
 Lines = list[tuple[bytes, bytes]]
 """For each event what its line says between the connection and the event, and the event."""
 _TYPE_FIRST: Final = b'{"type":"'
@@ -66,10 +68,13 @@ class UnreadSink:
         scripted: str | None = None,
     ) -> None:
         """Record one frame; a text's bytes are compact JSON, a str is whatever came."""
+        tail = _TAIL if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
+        if kind in _WHOLE and not self._listeners:
+            self._write(conn, [(_middle("", direction, kind), orjson.dumps(body))], tail)
+            return
         if kind is not Kind.TEXT or self._listeners:
             self._record(conn, direction, kind, body, scripted)
             return
-        tail = _TAIL if scripted is None else b',"scripted":%b}\n' % orjson.dumps(scripted)
         if type(body) is bytes:
             if self._write_unread(conn, direction, (body,), tail) and not self._write_folded(conn, direction, body, tail):
                 self._record(conn, direction, kind, body, scripted)
@@ -150,6 +155,6 @@ def _learn(known: _Middles, start: bytes, direction: Direction) -> bytes | None:
 
 
 @lru_cache(maxsize=256)
-def _middle(type_: str, direction: Direction) -> bytes:
-    words = (direction.value.encode(), Kind.TEXT.value.encode(), orjson.dumps(type_))
+def _middle(type_: str, direction: Direction, kind: Kind = Kind.TEXT) -> bytes:
+    words = (direction.value.encode(), kind.value.encode(), orjson.dumps(type_))
     return b',"dir":"%b","kind":"%b","type":%b,"data":' % words
