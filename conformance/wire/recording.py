@@ -253,7 +253,9 @@ class Recorder:
 
 def scrub(line: bytes) -> bytes:
     """Replace what looks like a key of the API (``sk-…``) or a client secret (``ek_…``)."""
-    return _SECRET.sub(_BLOT, line) if b"sk-" in line or b"ek_" in line else line
+    # Most of a session's lines hold no hyphen at all, and one character is found ten times faster than three.
+    may = (b"-" in line and b"sk-" in line) or b"ek_" in line
+    return _SECRET.sub(_BLOT, line) if may else line
 
 
 def header_line(header: Header) -> bytes:
