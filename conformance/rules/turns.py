@@ -2,8 +2,8 @@
 
 A turn asks for one response. A create is the own create of the oldest ready turn and answers every other that is ready;
 these may still get one of their own. A create that comes while turns are only on their way came too early for the oldest of
-them; one that finds no turn without its own is one too many. A turn whose create was refused, or whose response failed, is
-open again.
+them; one that finds no turn without its own is one too many. A turn whose create was refused, or whose response failed or
+was cut off before a word, is open again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -135,14 +135,18 @@ class Ledger:
 
 
 def _is_void(create: Create, seq: int) -> bool:
-    """True when a create no longer stands in the way of another: refused before, failed, or unanswered for long."""
+    """True when a create no longer stands in the way of another: refused before, failed, or cut off before a word."""
     if create.refused is not None:
         return create.refused.seq < seq
     response = create.response
-    return response is not None and response.end is not None and response.end.seq < seq and response.status in _RETRIED
+    if response is None or response.end is None or response.end.seq > seq:
+        return False
+    cut_short = response.status == "cancelled" and not response.of(*_SAID)
+    return cut_short or response.status in _RETRIED
 
 
 _RETRIED = ("failed", "incomplete")
+_SAID = ("response.output_audio.delta", "response.output_text.delta", "response.output_audio_transcript.delta")
 
 
 def _has_context(frame: Frame) -> bool:

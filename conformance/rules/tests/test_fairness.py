@@ -295,3 +295,11 @@ def test_an_echo_may_wait_for_a_confirmation_that_the_mock_keeps_back() -> None:
     assert says("VA-USER-ECHO", f"{kept}{sent}9 end".replace("use ready", "").replace("0.2 up", "use ready\n0.05 up")) == [
         "missing"
     ]
+
+
+def test_a_turn_whose_response_was_cut_off_before_a_word_may_be_asked_for_again() -> None:
+    cut = DONE.replace("completed", "cancelled")
+    said = '0.2 upstream down response.output_text.delta {"response_id": "r1", "item_id": "a1", "delta": "It"}\n'
+    again = f"0.3 upstream down {cut}\n0.5 upstream up response.create\n9 end"
+    assert says("RT-ONE-CREATE", f"use responding\n{again}") == []
+    assert says("RT-ONE-CREATE", f"use responding\n{said}{again}") == ["response.create"]
