@@ -230,6 +230,21 @@ def test_a_dry_run_prints_the_plan_and_runs_nothing(repository: Repository) -> N
     assert not (repository.path / "runs").exists()
 
 
+def test_a_plan_counts_what_will_be_made_and_what_will_be_paid_for(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-abcdefghijklmnop")
+    repository.scenario(TEXT_TURN.replace("flow: text", "flow: text\ntags: [scripted]").replace("text/turn", "text/own"))
+    found = repository.run("scenarios", "--dry-run", "--real", "--flow", "text")
+    found.stdout.fnmatch_lines(
+        ["plan: 2 attempts, about *, on the order of 800 tokens; 2 more are nothing for the target; *"]
+    )
+    found = repository.run("scenarios", "--dry-run", "--real", "--mock", "--flow", "text")
+    found.stdout.fnmatch_lines(
+        ["plan: 6 attempts, about *, on the order of 800 tokens; 2 more are nothing *; nothing was run"]
+    )
+
+
 def test_recordings_keep_audio_only_when_asked(repository: Repository) -> None:
     repository.run("scenarios", "-q", "-k", "turn and one")
     assert not (repository.latest / "audio").exists()

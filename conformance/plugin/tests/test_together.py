@@ -98,6 +98,8 @@ def test_real_drives_whatever_server_the_environment_names(repository: Repositor
     found = repository.run("scenarios", "-q", "--real", "--count", "2", "--flow", "text")
     found.assert_outcomes(passed=4)
     assert found.outlines[0].startswith(f"REAL API {url} model gpt-realtime")
+    assert found.outlines[1].startswith("plan: 4 attempts, about ")
+    found.stdout.fnmatch_lines(["tokens: the API counted *"])
     assert {attempt["target"] for attempt in repository.results["attempts"]} == {"real"}
     everything = b"".join(path.read_bytes() for path in repository.latest.rglob("*") if path.is_file())
     assert KEY.encode() not in everything
