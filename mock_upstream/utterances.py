@@ -163,10 +163,11 @@ def say(state: State, response: Response, output: Output, texts: list[str]) -> I
     if output.kind is Kind.AUDIO:
         yield from _say_aloud(state, response, output, texts)
         return
-    after = state.latency(FIRST_DELTA)
-    for start in range(0, len(texts), PER_BURST):
-        yield Step(after, partial(_burst, state, response, output, texts[start : start + PER_BURST]))
-        after = state.latency(BURST)
+    after, gap = state.latency(FIRST_DELTA), state.latency(BURST)
+    at_once = len(texts) if state.outbox.is_plain and not gap else PER_BURST
+    for start in range(0, len(texts), at_once or PER_BURST):
+        yield Step(after, partial(_burst, state, response, output, texts[start : start + at_once]))
+        after = gap
 
 
 def _say_aloud(state: State, response: Response, output: Output, texts: list[str]) -> Iterator[Step]:
