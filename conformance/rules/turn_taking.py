@@ -6,6 +6,7 @@ from typing import Final
 from conformance.rules.errors import own_errors
 from conformance.rules.hostile import BEYOND_THE_FOUR
 from conformance.rules.model import Case, Finding, RuleKind, rule
+from conformance.rules.reading import item_text, listed, mapping
 from conformance.rules.requests import Create, Item, Response
 from conformance.rules.turns import GIVE_UP, Claim, Ledger, Turn, TurnKind
 from conformance.rules.view import Link, find, once_per_cause, view
@@ -218,13 +219,20 @@ def _lost(link: Link) -> Iterator[Finding]:
     """Yield a finding for each typed turn that never went up although the session was ready, and nobody said why."""
     if link.granted is None:
         return
-    sent = " ".join(item.text for item in link.exchange.items)
+    sent = " ".join(item.text for item in link.exchange.items if item.is_user)
     for inject in link.client_texts("InjectUserMessage"):
         content = inject.data.get("content")
         if not isinstance(content, str) or not content.strip() or content.strip() in sent:
             continue
         due = link.exchange.idle_due(max(inject.t, link.granted.t), _HAND_OVER)
-        creates = any(create.frame.seq > inject.seq for create in link.exchange.creates)
+        creates = any(c.frame.seq > inject.seq and _carries(c, content.strip()) for c in link.exchange.creates)
         told = any(error.seq > inject.seq for error in own_errors(link))
         if due is not None and due <= link.horizon and not creates and not told:
             yield find(inject, "InjectUserMessage never went up, and no Error said why")
+
+
+def _carries(create: Create, content: str) -> bool:
+    """True when a create brings the words along itself, as its input or in its instructions."""
+    asked = mapping(create.frame.data.get("response"))
+    words = [str(asked.get("instructions") or ""), *(item_text(mapping(item)) for item in listed(asked.get("input")))]
+    return any(content in said for said in words)

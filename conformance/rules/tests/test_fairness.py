@@ -303,3 +303,24 @@ def test_a_turn_whose_response_was_cut_off_before_a_word_may_be_asked_for_again(
     again = f"0.3 upstream down {cut}\n0.5 upstream up response.create\n9 end"
     assert says("RT-ONE-CREATE", f"use responding\n{again}") == []
     assert says("RT-ONE-CREATE", f"use responding\n{said}{again}") == ["response.create"]
+
+
+@pytest.mark.parametrize(
+    ("event", "kept"),
+    [
+        (f"conversation.item.create {USER}", True),
+        (f"conversation.item.create {USER.replace('Hi', 'The user says: Hi')}", True),
+        (
+            'response.create {"response": {"input": [{"type": "message", "content": [{"type": "input_text", "text": "Hi"}]}]}}',
+            True,
+        ),
+        (f"conversation.item.create {USER.replace('Hi', 'Ho')}", False),
+        (f"conversation.item.create {USER.replace('user', 'system')}", False),
+        ("input_audio_buffer.clear", False),
+    ],
+)
+def test_a_typed_turn_goes_up_in_its_own_words_as_the_users(event: str, kept: bool) -> None:
+    typed = 'use ready\n0.1 client up InjectUserMessage {"content": "Hi"}\n'
+    timeline = f"{typed}0.2 upstream up {event}\n0.3 upstream up response.create\n0.4 upstream down response.created\n0.5 upstream down response.done\n20 end"
+    found = says("RT-TURN-ANSWERED", timeline) or []
+    assert ("InjectUserMessage" not in found) is kept
