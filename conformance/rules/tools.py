@@ -233,5 +233,8 @@ def _lost(link: Link, replies: Sequence[Frame], outputs: set[Any]) -> Iterator[F
         if reply.data["id"] in outputs or reply.data["id"] not in asked or link.granted is None:
             continue
         told = any(error.seq > reply.seq for error in own_errors(link))
-        if not told and max(reply.t, link.granted.t) + _HAND_OVER <= link.horizon:
+        since = max(reply.t, link.granted.t)
+        # It may wait for the end of the response that asked for it, not for one that never comes.
+        due = link.exchange.idle_due(since, _HAND_OVER) or since + _HAND_OVER
+        if not told and due <= link.horizon:
             yield find(reply, "the function's output never went up, and no Error said why")

@@ -324,3 +324,12 @@ def test_a_typed_turn_goes_up_in_its_own_words_as_the_users(event: str, kept: bo
     timeline = f"{typed}0.2 upstream up {event}\n0.3 upstream up response.create\n0.4 upstream down response.created\n0.5 upstream down response.done\n20 end"
     found = says("RT-TURN-ANSWERED", timeline) or []
     assert ("InjectUserMessage" not in found) is kept
+
+
+def test_a_functions_output_may_wait_for_the_end_of_the_response_that_asked_for_it() -> None:
+    replied = 'use called\n0.3 client up FunctionCallResponse {"id": "c1", "name": "weather", "content": "sunny"}\n'
+    ended = f"{replied}8.0 upstream down {DONE}\n"
+    output = 'upstream up conversation.item.create {"item": {"type": "function_call_output", "call_id": "c1", "output": "sunny"}}\n'
+    assert says("RT-TOOL-OUTPUT-WHOLE", f"{ended}8.1 {output}20 end") == []
+    assert says("RT-TOOL-OUTPUT-WHOLE", f"{ended}12 end") is None
+    assert says("RT-TOOL-OUTPUT-WHOLE", f"{ended}20 end") == ["FunctionCallResponse"]
