@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from conformance.cli.serving import Desk, give_up, make_folder, read_listen, serve_until_stopped
-from conformance.real.api import DEFAULT_URL
+from conformance.real.api import DEFAULT_MODEL, DEFAULT_URL, RealApi
 from conformance.targets.urls import check_websocket_url
 from conformance.wire.script import Script
 from mock_upstream.assignment import Assignment, Handshake
@@ -34,7 +34,8 @@ def command(
         give_up("tap", str(error))
     host, port = read_listen("tap", listen)
     key = os.environ.get("OPENAI_API_KEY", "")
-    desk = Desk(record=make_folder("tap", "--record", record), log=log, secrets=(key,))
+    api = RealApi(address, DEFAULT_MODEL, key)
+    desk = Desk(record=make_folder("tap", "--record", record), log=log, secrets=api.secrets)
 
     def assign(_: Handshake) -> Assignment:
         visit = desk.admit()
@@ -43,6 +44,6 @@ def command(
     tap = Tap(address, assign, host=host, port=port, headers={"Authorization": f"Bearer {key}"} if key else None)
 
     def welcome() -> str:
-        return f"Tap on {tap.url} → {address}; recordings go to {record}/ (Ctrl-C stops it)"
+        return f"Tap on {tap.url} → {api.shown}; recordings go to {record}/ (Ctrl-C stops it)"
 
     asyncio.run(serve_until_stopped("tap", tap, listen, welcome))
