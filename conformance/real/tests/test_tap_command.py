@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,9 @@ from conformance.real.tests.conftest import KEY, conformance
 SECRET = "qs-abcdefghijklmnop"
 
 
-def test_what_an_address_keeps_secret_is_not_printed() -> None:
-    url = f"ws://127.0.0.1:1/v1/realtime?api_key={SECRET}"
-    served = conformance("tap", "--upstream", url, "--listen", "127.0.0.1:0", environment={"OPENAI_API_KEY": KEY})
+def test_what_an_address_keeps_secret_is_not_printed(tmp_path: Path) -> None:
+    options = ("--upstream", f"ws://127.0.0.1:1/v1/realtime?api_key={SECRET}", "--record", str(tmp_path))
+    served = conformance("tap", *options, "--listen", "127.0.0.1:0", environment={"OPENAI_API_KEY": KEY})
     try:
         assert served.until(r"→ (\S+);") == "ws://127.0.0.1:1/v1/realtime"
     finally:
