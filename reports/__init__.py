@@ -64,10 +64,14 @@ def write_history(folder: Path, page: Path) -> str:
     return write_history_page(folder, page)
 
 
-def fidelity(run: "Run") -> tuple[str, ...]:
-    """Return lines that compare the mock with the real upstream, cell by cell, in a run that drove both."""
-    from .fidelity import describe
+def fidelity(run: "Run", *, script: bool = False) -> tuple[str, ...]:
+    """Return lines that compare the mock with the real upstream, cell by cell, in a run that drove both.
+
+    With ``script`` they are a script of the mock instead, which brings it to the real upstream's pace.
+    """
+    from .fidelity import as_script, describe
     from .fidelity import fidelity as compare_sides
     from .library import Library
 
-    return tuple(describe(compare_sides(run.results.attempts, Library(run.path))))
+    write = as_script if script else describe
+    return tuple(write(compare_sides(run.results.attempts, Library(run.path))))

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from conformance.results import AttemptResult
 from conformance.verdicts import Verdict
-from conformance.wire.durations import SECOND, Micros
+from conformance.wire.durations import MILLISECOND, SECOND, Micros
+from conformance.wire.events import CLIENT_EVENTS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.recording import Recording
 
@@ -224,3 +225,20 @@ def _describe_cell(cell: CellFidelity) -> Iterator[str]:
 
 def _ms(duration: Micros) -> str:
     return f"{duration / SECOND * 1000:.0f} ms"
+
+
+def as_script(cells: Sequence[CellFidelity]) -> Iterator[str]:
+    """Write a script that brings the mock to the real upstream's pace; what a delay cannot say stands as comments."""
+    yield "# For `conformance mock --script FILE`, or below `upstream:` in a scenario; by `conformance fidelity --script`."
+    yield "rules:"
+    slower: dict[str, list[Micros]] = defaultdict(list)
+    for cell in cells:
+        for span in cell.spans:
+            if span.first in CLIENT_EVENTS:
+                slower[span.first].append(span.real - span.mock)
+    delays = {event: round(median(found) / MILLISECOND) for event, found in slower.items()}
+    rules = [f"  - {{when: {event}, delay: {delay}ms}}" for event, delay in delays.items() if delay > 0]
+    yield from rules or ["  []  # the mock is no faster than the real upstream"]
+    for cell in cells:
+        if not cell.agrees:
+            yield from (f"# {line.strip()}" for line in _describe_cell(cell) if "→" not in line)

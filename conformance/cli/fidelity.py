@@ -11,6 +11,10 @@ from conformance.doors import load_reports
 
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `pytest --real --mock`.")],
+    *,
+    script: Annotated[
+        bool, typer.Option("--script", help="Print a script that brings the mock to the real upstream's pace.")
+    ] = False,
 ) -> None:
     """Compare the mock with the real upstream, cell by cell: event order, fields, timing, outcome.
 
@@ -21,5 +25,5 @@ def command(
         read = reports.read_run(run)
     except OSError as error:
         give_up("fidelity", str(error))
-    for line in reports.fidelity(read):
+    for line in reports.fidelity(read, script=script):
         typer.echo(line)

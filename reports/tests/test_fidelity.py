@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from conformance.results import AttemptResult, Results
+from conformance.scenario.load import load_script
 from conformance.verdicts import Verdict
 from conformance.wire.durations import MILLISECOND
 from conformance.wire.frames import Direction, Kind, Leg
 from conformance.wire.recording import Footer, Header, Recorder, dump
 from reports.analysis import Analysis
-from reports.fidelity import CellFidelity, OrderDifference, describe, fidelity
+from reports.fidelity import CellFidelity, OrderDifference, as_script, describe, fidelity
 from reports.library import Library
 from reports.page.build import build
 
@@ -80,6 +81,22 @@ def test_timing_is_compared_by_its_medians(tmp_path: Path) -> None:
     cell = compare(tmp_path, slow, TURN)
     spans = {(span.first, span.then): (span.real // 1000, span.mock // 1000) for span in cell.spans}
     assert spans == {("response.create", "response.created"): (100, 10), ("response.created", "response.done"): (200, 20)}
+
+
+def test_a_slower_real_side_becomes_a_script_that_the_mock_can_read(tmp_path: Path) -> None:
+    slow = [(ms * 10, direction, event) for ms, direction, event in TURN]
+    path = tmp_path / "real.yaml"
+    path.write_text("\n".join(as_script([compare(tmp_path, slow, TURN)])))
+    [rule] = load_script(path).rules
+    assert (rule.when, rule.delay) == ("response.create", 90 * MILLISECOND)
+
+
+def test_what_a_delay_cannot_say_stands_in_the_script_as_a_comment(tmp_path: Path) -> None:
+    other = compare(tmp_path, TURN, [*TURN[:3], (35, "down", {"type": "error", "error": {}}), *TURN[3:]])
+    path = tmp_path / "real.yaml"
+    path.write_text("\n".join(lines := list(as_script([other]))))
+    assert load_script(path).rules == ()
+    assert "# order: after response.created real has response.output_text.delta, mock error" in lines
 
 
 def test_outcomes_are_counted_without_errors_and_a_different_rate_is_a_difference(tmp_path: Path) -> None:
