@@ -28,6 +28,8 @@ _SPANS: Final = (
     ("response.created", "response.done"),
 )
 """What a client waits for: from the first event of a kind to the next of the other."""
+_NOTABLE_MS: Final = 5
+"""A delay below this is nobody's pace."""
 _GREEN: Final = (Verdict.PASS, Verdict.WARN)
 _IGNORED: Final = frozenset({"rate_limits.updated"})
 """Events whose place is not theirs to promise: they come when the account's books are done."""
@@ -237,7 +239,7 @@ def as_script(cells: Sequence[CellFidelity]) -> Iterator[str]:
             if span.first in CLIENT_EVENTS:
                 slower[span.first].append(span.real - span.mock)
     delays = {event: round(median(found) / MILLISECOND) for event, found in slower.items()}
-    rules = [f"  - {{when: {event}, delay: {delay}ms}}" for event, delay in delays.items() if delay > 0]
+    rules = [f"  - {{when: {event}, delay: {delay}ms}}" for event, delay in delays.items() if delay >= _NOTABLE_MS]
     yield from rules or ["  []  # the mock is no faster than the real upstream"]
     for cell in cells:
         if not cell.agrees:
