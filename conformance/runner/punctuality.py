@@ -49,16 +49,20 @@ class Absence:
 class _Heart:
     """The beat of one loop; it rests while nobody watches."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
+        # It keeps no reference to its loop, or the table of hearts would keep every loop for ever.
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._watching: set[Absence] = set()
 
+    @property
+    def beats(self) -> bool:
+        return self._timer is not None
+
     def watch(self, absence: Absence) -> None:
         self._watching.add(absence)
         if self._timer is None:
-            self._wait()
+            self._wait(asyncio.get_running_loop())
 
     def leave(self, absence: Absence) -> None:
         self._watching.discard(absence)
@@ -66,17 +70,18 @@ class _Heart:
             self._timer.cancel()
             self._timer = None
 
-    def _wait(self) -> None:
-        self._due = self._loop.time() + BEAT / SECOND
-        self._timer = self._loop.call_at(self._due, self._beat)
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._due = loop.time() + BEAT / SECOND
+        self._timer = loop.call_at(self._due, self._beat)
 
     def _beat(self) -> None:
-        now = self._loop.time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         late = round((now - self._due) * SECOND)
+        self._wait(loop)
         if late >= NOTABLE:
             for absence in self._watching:
                 absence.note(round(now * SECOND), late)
-        self._wait()
 
 
 _HEARTS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Heart]] = WeakKeyDictionary()
@@ -86,7 +91,7 @@ _HEARTS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Heart]] = WeakKeyDi
 def watching(tell: Callable[[Micros], None] = lambda _: None) -> Iterator[Absence]:
     """Watch the running loop until the block ends; ``tell`` hears of long absences, in µs, when the loop is back."""
     loop = asyncio.get_running_loop()
-    heart = _HEARTS.setdefault(loop, _Heart(loop))
+    heart = _HEARTS.setdefault(loop, _Heart())
     absence = Absence(tell)
     heart.watch(absence)
     try:
