@@ -214,13 +214,15 @@ class _Try:
                 stream=stream,
             )
             attempt = Attempt(plan, epoch=epoch, recorder=recorder, now=read_clock)
-            absence = Absence() if virtual else stack.enter_context(watching(attempt.was_away))
+            absence = Absence()
             outcome = Outcome.ERROR
             log: tuple[str, ...] = ()
             message: str | None = "the harness itself failed; please report it with this recording"
             try:
                 async with subject.join(attempt) as dial:
                     now = stopwatch()  # time 0: a subject that had to be started, or waited for, is ready
+                    if not virtual:  # how late the loop was before time 0 excuses nothing
+                        absence = stack.enter_context(watching(attempt.was_away))
                     try:
                         await attempt.play(dial)
                     finally:
@@ -252,7 +254,8 @@ class _Try:
 
 
 def _lateness(recorder: Recorder) -> Micros:
-    return max((frame.data["us"] for frame in recorder.frames if frame.type == "lateness"), default=0)
+    marks = (frame for frame in recorder.frames if frame.kind is Kind.MARK and frame.type == "lateness")
+    return max((mark.data["us"] for mark in marks), default=0)
 
 
 def _keeper(folder: Path) -> KeepAudio:

@@ -1,10 +1,14 @@
 """An attempt becomes a recording whatever happens, and says honestly how it ended."""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from conformance.client import Dial
 from conformance.clock import Clock, run
 from conformance.runner import VIRTUAL_EPOCH, Attempt, AttemptPlan, bound, record, record_async
 from conformance.runner.tests.fakes import TURN, EchoUpstream, cell_of
@@ -163,6 +167,29 @@ def test_many_attempts_share_a_real_loop_and_wait_at_the_same_time() -> None:
         return loop.time() - start
 
     assert run(main(), clock=Clock.REAL) < 20 * 0.2
+
+
+def test_how_late_the_harness_was_before_time_0_excuses_nothing() -> None:
+    class SlowToStart(EchoUpstream):
+        @asynccontextmanager
+        async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
+            async with super().join(attempt) as dial:
+                await asyncio.sleep(0.03)
+                time.sleep(0.5)  # noqa: ASYNC251  # as an import does that a first attempt waits for
+                await asyncio.sleep(0.03)
+                yield dial
+
+    recording = record(AttemptPlan(cell=cell_of(Connect(), Close()), clock="real"), subject=SlowToStart())
+    assert recording.footer is not None
+    assert recording.footer.lateness < 400_000
+    assert [frame.t for frame in recording.frames] == sorted(frame.t for frame in recording.frames)
+
+
+def test_a_message_that_bears_the_name_of_a_mark_is_no_mark() -> None:
+    cell = cell_of(Connect(), Send(message={"type": "lateness"}), Close())
+    footer = record(AttemptPlan(cell=cell), subject=EchoUpstream()).footer
+    assert footer is not None
+    assert (footer.outcome, footer.lateness) == (Outcome.FINISHED, 0)
 
 
 def test_audio_bodies_are_kept_by_content(tmp_path: Path) -> None:
