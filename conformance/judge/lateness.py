@@ -9,14 +9,15 @@ Nor does a finding stand that is gone once the time is cut out in which our loop
 """
 
 from dataclasses import replace
+from typing import Final
 
 from conformance.rules.model import Case, Finding, Rule
 from conformance.wire.durations import Micros
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.recording import Recording
 
-_FROM_SUBJECT = {(Leg.CLIENT, Direction.DOWN), (Leg.UPSTREAM, Direction.UP)}
-_OURS = (Leg.CLIENT, Direction.UP)
+_FROM_SUBJECT: Final = {(Leg.CLIENT, Direction.DOWN), (Leg.UPSTREAM, Direction.UP)}
+_OURS: Final = (Leg.CLIENT, Direction.UP)
 
 
 def without_lateness(recording: Recording, late: Micros) -> Recording:
@@ -40,13 +41,16 @@ def without_lateness(recording: Recording, late: Micros) -> Recording:
 def without_absence(recording: Recording) -> Recording:
     """Return the recording as if no time had passed while our loop was away; what it then found waiting came at once."""
     marks = [frame for frame in recording.frames if _is_absence(frame)]
-    away: list[tuple[Micros, Micros]] = [(mark.t - mark.data["us"], mark.t) for mark in marks]
+    away: list[tuple[Micros, Micros]] = [(max(0, mark.t - mark.data["us"]), mark.t) for mark in marks]
+    if not away:
+        return recording
 
     def present(t: Micros) -> Micros:
         return t - sum(min(t, end) - begin for begin, end in away if begin < t)
 
-    frames = tuple(replace(frame, t=present(frame.t)) for frame in recording.frames) if away else recording.frames
-    return replace(recording, frames=frames)
+    frames = tuple(replace(frame, t=present(frame.t)) for frame in recording.frames)
+    footer = recording.footer and replace(recording.footer, t=present(recording.footer.t))
+    return replace(recording, frames=frames, footer=footer)
 
 
 def _is_absence(frame: Frame) -> bool:

@@ -98,6 +98,7 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
     for rule in rules_on(cell, target, rules):
         try:
             findings = rule.judge(case)
+            late = excused(rule, tuple(findings or ()), case, lateness)
         except Exception as error:  # noqa: BLE001  a rule's own fault must not hide what the other rules found
             results.append(_crashed(rule, error))
             continue
@@ -107,7 +108,6 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
         if not findings:
             continue
         seen = {frame.seq: frame for frame in index.frames}
-        late = excused(rule, tuple(findings), case, lateness)
         for finding in findings:
             if finding.cause in late:
                 results.append(_late(rule, finding, lateness))

@@ -67,3 +67,23 @@ def test_a_pause_that_our_own_client_made_while_we_were_away_is_no_pause() -> No
         3.700 upstream up   input_audio_buffer.commit
     """)
     assert [frame.t for frame in without_absence(made).frames] == [500_000, 600_000, 600_000, 601_000, 700_000]
+
+
+def test_what_could_not_be_seen_before_the_end_because_we_were_away_is_not_missing() -> None:
+    made = parse_timeline("""
+        header {"clock": "real"}
+        0.100 client   up   Settings {}
+        5.000 client   up   mark away {"us": 4000000}
+        5.100 end finished {"lateness": 4000000}
+    """)
+    assert without_absence(made).end == 1_100_000
+
+
+def test_an_absence_that_began_before_the_attempt_moves_nothing_before_its_start() -> None:
+    made = parse_timeline("""
+        header {"clock": "real"}
+        0.000 client   up   open
+        0.050 client   up   mark away {"us": 900000}
+        0.070 client   up   Settings {}
+    """)
+    assert [frame.t for frame in without_absence(made).frames] == [0, 0, 20_000]

@@ -61,6 +61,23 @@ def test_a_rule_that_crashes_is_an_error_and_hides_no_other_rule() -> None:
     assert [(r.id, r.verdict) for r in judgement.checks] == [("XX", Verdict.ERROR), ("XX-TEST", Verdict.FAIL)]
 
 
+def test_a_rule_that_crashes_on_what_our_lateness_might_explain_is_an_error_too() -> None:
+    parsed = parse_timeline(IDLE)
+    assert parsed.footer is not None
+    footer = replace(parsed.footer, lateness=1_000)
+    made = replace(parsed, header=replace(parsed.header, clock="real"), footer=footer)
+
+    def crash(case: Case) -> tuple[Finding, ...]:
+        if case.recording is not made:
+            raise KeyError("item")
+        return (FOUND,)
+
+    rules = {"XX": Rule("XX", "s", "w", "src", RuleKind.API, Blame.PROXY, crash)}
+    assert [(r.id, r.verdict, r.blame) for r in judge(cell(), made, TARGET, rules=rules).checks] == [
+        ("XX", Verdict.ERROR, Blame.HARNESS)
+    ]
+
+
 def test_what_the_scenarios_own_script_made_is_info_for_upstream_rules_and_a_faults_never() -> None:
     own = Script(rules=(ScriptRule("--fault", at=5_000_000, reply=(Reply({"type": "error"}),)),))
     upstream, api = rule_of(RuleKind.UPSTREAM, FOUND), rule_of(RuleKind.API, FOUND)
