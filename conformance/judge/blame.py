@@ -282,10 +282,10 @@ class Evidence:
             if closed or refused or (frame.kind is Kind.TEXT and error_parts(frame.data) is not None):
                 yield frame
 
-    def _is_over(self, delta: Frame) -> bool:
-        """Tell whether an event comes after the end of its response, when a proxy has told the client that it is over."""
-        ends = (f for f in self.index.texts(Leg.UPSTREAM, "response.done") if f.seq < delta.seq)
-        return any(response_id(end) == response_id(delta) for end in ends)
+    def _is_over(self, frame: Frame) -> bool:
+        """Tell whether an event comes after the end of its response, when a proxy has told the client all of it."""
+        ends = (f for f in self.index.texts(Leg.UPSTREAM, "response.done") if f.seq < frame.seq)
+        return bool(response_id(frame)) and any(response_id(end) == response_id(frame) for end in ends)
 
     def _grants(self, updated: Frame) -> bool:
         """Tell whether a `session.updated` answers an update that had gone up and was not refused."""
@@ -338,10 +338,11 @@ class Evidence:
         given = [f for f in self.index.texts(Leg.UPSTREAM, *_SOURCES.get(type_, ())) if begin <= f.t <= deadline]
         if type_ == "SettingsApplied":
             given = [frame for frame in given if self._grants(frame)]
+        given = [frame for frame in given if not self._is_over(frame)]
         role = {"role": pattern["role"]} if isinstance(pattern, Mapping) and "role" in pattern else {}
         told = [f for f in self.index.matching(Leg.CLIENT, {"type": type_, **role}) if begin <= f.t <= deadline]
         if type_ == "binary":
-            return bool(given) and not told and not all(self._is_over(frame) for frame in given)
+            return bool(given) and not told
         return max(Counter(frame.type for frame in given).values(), default=0) > len(told)
 
 

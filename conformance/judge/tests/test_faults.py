@@ -152,6 +152,10 @@ def test_audio_that_a_fault_delayed_beyond_its_response_is_not_the_proxys_to_pla
     heard = expect("x", "client", "binary", within="5s")
     assert result_of(heard, late).blame is Blame.UPSTREAM
     assert result_of(heard, late.replace('"id": "r1"', '"id": "r0"')).blame is Blame.PROXY
+    told = expect("x", "client", {"type": "ConversationText", "role": "assistant"}, within="5s")
+    text = late.replace("output_audio.delta 200ms {", 'output_text.done {"text": "Hi", ').replace("output_audio.delta", "x")
+    assert result_of(told, text).blame is Blame.UPSTREAM
+    assert result_of(told, text.replace('"id": "r1"', '"id": "r0"')).blame is Blame.PROXY
 
 
 def test_what_the_client_does_wrong_after_a_fault_is_the_faults() -> None:
