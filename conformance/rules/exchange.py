@@ -243,13 +243,6 @@ class Exchange:
                 return response
         return None
 
-    def active_during(self, t: Micros, until: Micros) -> Response | None:
-        """Return the first response of the default conversation that was active at any time between ``t`` and ``until``."""
-        for response in self.conversation:
-            if response.first_t <= until and (response.end is None or response.end.t > t):
-                return response
-        return None
-
     def idle_due(self, t: Micros, patience: Micros) -> Micros | None:
         """Return when ``patience`` from ``t`` is over, started again at the end of each response that is active meanwhile.
 

@@ -10,8 +10,6 @@ from conformance.scenario.grammar import FILLED, ScenarioPart
 from mock_upstream.profiles import KNOBS, PROFILES
 
 _REFERENCE: Final = {"$ref": "#/$defs/Reference"}
-_LISTS_OF_PARTS: Final = "items"
-_CHOICES: Final = ("anyOf", "oneOf")
 
 
 def scenario_schema() -> dict[str, Any]:
