@@ -72,6 +72,8 @@ class Response:
     tools: list[Mapping[str, Any]]
     tool_choice: Any
     turn: int
+    speed: float = 1.0
+    """How fast it speaks, against the ordinary."""
     input: list[Mapping[str, Any]] | None = None
     outputs: list[Output] = field(default_factory=list)
     steps: "Iterator[Step] | None" = None
@@ -130,6 +132,7 @@ def begin(state: State, params: Mapping[str, Any] | None = None) -> Response:
         tools=list(given.get("tools", config.get("tools") or ())),
         tool_choice=given.get("tool_choice", config.get("tool_choice", "auto")),
         turn=state.turn,
+        speed=output.get("speed") or 1.0,
         input=given.get("input"),
     )
     state.turn += 1

@@ -126,7 +126,7 @@ class Scene:
             except (Base64Error, ValueError):
                 return b""
         format_ = response.audio_format
-        whole = voice.speak(output.text, format_, VOICE_SEED)
+        whole = voice.speak(output.text, format_, VOICE_SEED, response.speed)
         start = len(output.sound)
         piece = whole[start : start + format_.size(self.state.knobs.chunk_ms * MILLISECOND)]
         return piece or whole[: format_.size(self.state.knobs.chunk_ms * MILLISECOND)]

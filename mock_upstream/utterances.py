@@ -173,7 +173,7 @@ def say(state: State, response: Response, output: Output, texts: list[str]) -> I
 def _say_aloud(state: State, response: Response, output: Output, texts: list[str]) -> Iterator[Step]:
     """Yield transcript and audio as recorded: words first, then both, the words well ahead of the sound."""
     format_ = response.audio_format
-    sound = voice.speak(output.text, format_, VOICE_SEED)
+    sound = voice.speak(output.text, format_, VOICE_SEED, response.speed)
     chunk = max(format_.bytes_per_sample, format_.size(state.knobs.chunk_ms * MILLISECOND))
     edges = [
         0,

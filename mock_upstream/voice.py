@@ -24,20 +24,21 @@ _PEAK: Final = 9_000.0
 _LONGEST_CACHED: Final = 200
 
 
-def spoken_duration(text: str) -> Micros:
-    """Return how long the text takes to say."""
-    return max(SHORTEST, len(text.strip()) * PER_CHARACTER)
+def spoken_duration(text: str, speed: float = 1.0) -> Micros:
+    """Return how long the text takes to say; ``speed`` is that of ``audio.output``, 0.25 to 1.5."""
+    return round(max(SHORTEST, len(text.strip()) * PER_CHARACTER) / speed)
 
 
-def speak(text: str, format_: AudioFormat, seed: int = 0) -> bytes:
+def speak(text: str, format_: AudioFormat, seed: int = 0, speed: float = 1.0) -> bytes:
     """Return the text's signal in the given format; an empty text gives none."""
     if not text.strip():
         return b""
-    return _speak_cached(text, format_, seed) if len(text) <= _LONGEST_CACHED else _speak(text, format_, seed)
+    is_cached = len(text) <= _LONGEST_CACHED
+    return _speak_cached(text, format_, seed, speed) if is_cached else _speak(text, format_, seed, speed)
 
 
-def _speak(text: str, format_: AudioFormat, seed: int) -> bytes:
-    count = format_.size(spoken_duration(text)) // format_.bytes_per_sample
+def _speak(text: str, format_: AudioFormat, seed: int, speed: float) -> bytes:
+    count = format_.size(spoken_duration(text, speed)) // format_.bytes_per_sample
     syllable = _syllable(format_.rate)
     syllables = -(-count // syllable.size)
     codes = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64)

@@ -99,6 +99,16 @@ def test_sound_comes_in_the_negotiated_format_and_is_no_silence(type_: str, rate
         assert np.abs(decode(sound, PCM_24K.encoding)).max() > 1000
 
 
+@pytest.mark.parametrize("speed", [0.25, 1.5])
+def test_a_voice_is_as_fast_as_the_session_asks(speed: float) -> None:
+    client = Client()
+    client.ask(update(audio={"output": {"speed": speed}}))
+    client.turn()
+    sound = b"".join(b64decode(event["delta"]) for event in client.all("response.output_audio.delta"))
+    words = client.one("response.output_audio_transcript.done")["transcript"]
+    assert PCM_24K.duration(len(sound)) * speed == pytest.approx(voice.spoken_duration(words), rel=0.01)
+
+
 def test_a_cancel_closes_everything_open_in_order() -> None:
     client = Client(settings={"pace": "realtime"})
     client.send(ITEM, RESPOND).wait(800)
