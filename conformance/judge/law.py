@@ -26,6 +26,7 @@ from conformance.wire.patterns import Pattern, pattern_type
 from conformance.wire.recording import Recording
 
 _GATEWAY: Final = "GW-"
+_BY_PROXY: Final = ((Leg.UPSTREAM, Direction.UP), (Leg.CLIENT, Direction.DOWN))
 _ERRORS: Final = ("Error", "error", "response.done")
 BROKEN: Final = {Level.MUST: Verdict.FAIL, Level.SHOULD: Verdict.WARN, Level.INFO: Verdict.INFO}
 """What a broken check or rule of each level comes to."""
@@ -116,19 +117,22 @@ def apply_rules(cell: Cell, index: Index, target: Target, rules: Mapping[str, Ru
             passes_on = cell.speaks is Speaks.REALTIME and not rule.id.startswith(_GATEWAY)
             blame = _blame(finding.blame or rule.blame, frame, index, case.subject, passes_on=passes_on)
             own = rule.kind is RuleKind.UPSTREAM and frame is not None and frame.scripted in case.own_script
-            unheard = blame is Blame.PROXY and deaf is not None and not _was_sent_before(deaf, frame)
+            unheard = blame is Blame.PROXY and deaf is not None and not _was_seen(deaf, frame)
             results.append(_result(rule, finding, blame, waived=own or unheard or (blame is Blame.CLIENT and driven)))
     return Findings(tuple(results), tuple(observed))
 
 
-def _deaf_from(index: Index) -> Micros | None:
-    """Return from when on the mock read nothing, so that nobody can say what the subject sent or answered."""
-    return min((mark.t for mark in index.marks("fault") if mark.data.get("name") == "half-open"), default=None)
+def _deaf_from(index: Index) -> Frame | None:
+    """Return the mark from which on the mock read nothing, so that nobody can say what the subject sent or answered."""
+    marks = (mark for mark in index.marks("fault") if mark.data.get("name") == "half-open")
+    return min(marks, key=lambda mark: mark.t, default=None)
 
 
-def _was_sent_before(deaf: Micros, frame: Frame | None) -> bool:
-    by_proxy = ((Leg.UPSTREAM, Direction.UP), (Leg.CLIENT, Direction.DOWN))
-    return frame is not None and frame.t < deaf and (frame.leg, frame.dir) in by_proxy
+def _was_seen(deaf: Frame, frame: Frame | None) -> bool:
+    """True for what the subject said before the mock went deaf, and for what went up on another connection since."""
+    if frame is None or (frame.leg, frame.dir) not in _BY_PROXY:
+        return False
+    return frame.t < deaf.t or (frame.leg is Leg.UPSTREAM and frame.conn != deaf.conn)
 
 
 def _blame(blame: Blame, frame: Frame | None, index: Index, subject: bool, *, passes_on: bool) -> Blame:

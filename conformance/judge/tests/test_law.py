@@ -160,6 +160,19 @@ def test_nothing_is_held_against_a_proxy_once_the_mock_reads_no_more() -> None:
     assert result_of("XX-TEST", deaf.replace("half-open", "delay"), rules=rules).verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize(("conn", "verdict"), [("", Verdict.INFO), ("#1", Verdict.FAIL)])
+def test_what_goes_up_beside_a_connection_that_reads_no_more_is_held_against_the_proxy(conn: str, verdict: Verdict) -> None:
+    beside = f"""
+        header {{"fault": "half-open"}}
+        1.000 upstream   down mark fault {{"name": "half-open"}}
+        2.000 upstream{conn} up   KeepAlive {{}}
+        9.000 client     up   close 1000
+    """
+    (sent,) = [frame.seq for frame in parse_timeline(beside).frames if frame.type == "KeepAlive"]
+    rules = rule_of(RuleKind.API, Finding("KeepAlive", "KeepAlive is no Realtime event", 2_000_000, event=sent))
+    assert result_of("XX-TEST", beside, rules=rules).verdict is verdict
+
+
 def test_what_a_slow_handshake_delayed_is_the_upstreams() -> None:
     slow = """
         header {"fault": "slow-accept"}
