@@ -21,6 +21,9 @@ _NO_SIGNS: Final = frozenset({"dialled", "away"})
 HANDSHAKE: Final = 5 * SECOND
 """An upstream handshake that a client began by coming may be over this long after it left."""
 
+_PROMPT: Final = SECOND
+"""A proxy dials this soon after what made it dial."""
+
 _DEVIATIONS: Final = ("withheld", "fault")
 """Marks of a mock that kept an event back, or broke it."""
 
@@ -282,8 +285,9 @@ class View:
         """Return the client that an upstream connection serves.
 
         It was there and had not left; of several the one with the fewest upstream connections so far, of these the one that
-        spoke last before. On the real clock an upstream handshake may be recorded before the client's own is over, or only
-        when a client that never had an upstream has left: then those that stayed are served already.
+        spoke last before; where nobody spoke lately (the upstream let all wait) the one that came first. On the real clock
+        an upstream handshake may be recorded before the client's own is over, or only when a client that never had an
+        upstream has left: then those that stayed are served already.
         """
         first = upstream.first
         here = [c for c in self.clients if c.first.seq < first.seq and (c.closed is None or c.closed.t >= first.t)]
@@ -297,7 +301,8 @@ class View:
             return None
         fewest = min(self._taken.get(c.number, 0) for c in candidates)
         equals = [c for c in candidates if self._taken.get(c.number, 0) == fewest]
-        best = max(equals, key=lambda c: _spoke_last(c, first.seq))
+        recent = [c for c in equals if first.t - _spoke_last(c, first.seq).t <= _PROMPT]
+        best = max(recent, key=lambda c: _spoke_last(c, first.seq).seq) if recent else equals[0]
         self._taken[best.number] = self._taken.get(best.number, 0) + 1
         self._serving[best.number] = upstream
         return best
@@ -316,8 +321,8 @@ class View:
         return {}
 
 
-def _spoke_last(conn: Conn, seq: int) -> int:
-    return max((frame.seq for frame in conn.up if frame.seq < seq), default=conn.first.seq)
+def _spoke_last(conn: Conn, seq: int) -> Frame:
+    return next((frame for frame in reversed(conn.up) if frame.seq < seq), conn.first)
 
 
 def view(case: Case) -> View:

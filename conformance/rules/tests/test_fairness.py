@@ -3,7 +3,8 @@
 
 import pytest
 
-from conformance.rules.tests.says import DONE, USER, USER_SEEN, says
+from conformance.rules.tests.says import DONE, USER, USER_SEEN, case, says
+from conformance.rules.view import view
 
 ASKED = "use connected\n0.020 client up Settings\n0.020 upstream up session.update {}\n"
 SPOKEN = "0.500 client up binary 200ms\n0.500 upstream up input_audio_buffer.append 200ms\n"
@@ -333,3 +334,10 @@ def test_a_functions_output_may_wait_for_the_end_of_the_response_that_asked_for_
     assert says("RT-TOOL-OUTPUT-WHOLE", f"{ended}8.1 {output}20 end") == []
     assert says("RT-TOOL-OUTPUT-WHOLE", f"{ended}12 end") is None
     assert says("RT-TOOL-OUTPUT-WHOLE", f"{ended}20 end") == ["FunctionCallResponse"]
+
+
+def test_sessions_that_an_upstream_lets_wait_are_told_apart_by_their_order() -> None:
+    waiting = "\n".join(f"0.00{n} client#{n} up open\n0.01{n} client#{n} up Settings" for n in range(3))
+    opened = "\n".join(f"8.000 upstream#{n} up open" for n in range(3))
+    links = view(case(f"{waiting}\n{opened}\n9 end")).links
+    assert [(link.upstream.number, link.client.number) for link in links if link.client] == [(0, 0), (1, 1), (2, 2)]
