@@ -19,8 +19,9 @@ _STOP_TIMEOUT_S = 15.0
 class LookAhead(Generic[Key, Result]):
     """Runs ``start(key)`` for the keys in order, at most ``concurrency`` at a time.
 
-    At most twice as many results wait to be asked for, so that an early stop (``-x``) has not run everything. What nobody
-    has asked for yet starts only while ``may_start()`` says so.
+    At most ``room`` results wait to be asked for: with an early stop (``-x``) in view few, so that it has not run
+    everything; else many, so that one long attempt does not keep the others waiting. What nobody has asked for yet starts
+    only while ``may_start()`` says so.
     """
 
     def __init__(
@@ -29,8 +30,10 @@ class LookAhead(Generic[Key, Result]):
         order: Sequence[Key],
         concurrency: int,
         may_start: Callable[[], bool] = lambda: True,
+        room: int | None = None,
     ) -> None:
-        """Start the background loop; nothing is in flight yet."""
+        """Start the background loop; nothing is in flight yet. ``room`` is twice the concurrency unless given."""
+        self._room = 2 * concurrency if room is None else room
         self._start = start
         self._may_start = may_start
         self._waiting = list(order)
@@ -104,7 +107,7 @@ class LookAhead(Generic[Key, Result]):
                 and self._may_start()
                 and self._waiting
                 and in_flight < self._concurrency
-                and len(self._pending) < 2 * self._concurrency
+                and len(self._pending) < self._room
             ):
                 key = self._waiting.pop(0)
                 self._pending[key] = self._submit(key)

@@ -47,6 +47,7 @@ class Options:
     api: RealApi | None
     dry_run: bool
     budget_tokens: int | None
+    may_stop_early: bool
 
     @property
     def is_real(self) -> bool:
@@ -140,6 +141,7 @@ def read_options(config: pytest.Config) -> Options:
         api=api,
         dry_run=option.dry_run,
         budget_tokens=_budget(option.budget_tokens),
+        may_stop_early=bool(option.maxfail) or option.budget_tokens is not None,
     )
 
 

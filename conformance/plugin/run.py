@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from conformance.runner import AttemptPlan
     from conformance.targets.external import ExternalSubject, ExternalSubjects
     from conformance.wire.recording import Recording
+
+
+_ROOM: Final = 16
+"""How many times the concurrency may be done ahead of pytest, which asks in order and may be waiting for a long attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,9 +285,9 @@ class Run:
             self._tokens += tokens_used(recording)
             return recording
         if self._ahead is None:
-            self._ahead = LookAhead(
-                self._record_in_real_time, self._order, self.options.concurrency, lambda: self.spent_budget() is None
-            )
+            many = self.options.concurrency
+            room = many * (2 if self.options.may_stop_early else _ROOM)
+            self._ahead = LookAhead(self._record_in_real_time, self._order, many, lambda: self.spent_budget() is None, room)
         return self._ahead.obtain(key)
 
     async def _record_in_real_time(self, key: Key) -> "Recording":
