@@ -219,10 +219,12 @@ def _lost(link: Link) -> Iterator[Finding]:
     """Yield a finding for each typed turn that never went up although the session was ready, and nobody said why."""
     if link.granted is None:
         return
-    sent = " ".join(item.text for item in link.exchange.items if item.is_user)
+    sent = [item for item in link.exchange.items if item.is_user]
     for inject in link.client_texts("InjectUserMessage"):
         content = inject.data.get("content")
-        if not isinstance(content, str) or not content.strip() or content.strip() in sent:
+        if not isinstance(content, str) or not content.strip():
+            continue
+        if any(item.frame.seq > inject.seq and content.strip() in item.text for item in sent):
             continue
         due = link.exchange.idle_due(max(inject.t, link.granted.t), _HAND_OVER)
         creates = any(c.frame.seq > inject.seq and _carries(c, content.strip()) for c in link.exchange.creates)

@@ -213,3 +213,13 @@ def test_a_create_right_after_the_commit_answers_it() -> None:
         9.000 end"""
     assert says("RT-AUDIO-ANSWERED", timeline) == []
     assert says("RT-ONE-CREATE", timeline) == []
+
+
+def test_a_typed_turn_that_repeats_another_must_go_up_all_the_same() -> None:
+    said = '{at} client up InjectUserMessage {{"content": "Hi"}}\n'
+    went = f"0.2 upstream up conversation.item.create {USER}\n"
+    once = f"use ready\n{said.format(at=0.1)}{went}"
+    assert says("RT-TURN-ANSWERED", f"{once}{said.format(at=1.0)}20 end") == ["InjectUserMessage"]
+    assert says("RT-TURN-ANSWERED", f"{once}{said.format(at=1.0)}{went.replace('0.2', '1.1')}20 end") != [
+        "InjectUserMessage"
+    ]
