@@ -93,7 +93,7 @@ async def test_a_proxy_that_hangs_on_connect_is_not_waited_for_in_every_attempt(
         endings.append(ending(await attempt(subject)))
     [(outcome, sentence)] = set(endings)
     assert outcome is Outcome.UNUSABLE
-    assert "did not answer the WebSocket handshake in time" in sentence
+    assert "did not answer the handshake in time" in sentence
 
 
 async def test_a_proxy_that_does_not_run_is_nobodys_fault() -> None:
