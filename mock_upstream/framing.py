@@ -110,7 +110,7 @@ class Framing(ServerProtocol):
         writes = self.writes
         for text in texts:
             size = len(text)
-            writes.append(_SHORT_TEXT[size] if size < _SHORT else frame_header(0x81, size))
+            writes.append(_SHORT_TEXT[size] if size < _SHORT else frame_header(_WHOLE_TEXT, size))
             writes.append(text)
 
     def take_texts(self, data: bytes) -> tuple[list[bytes], bytes]:

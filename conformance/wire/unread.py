@@ -24,6 +24,7 @@ _WHOLE: Final = (Kind.OPEN, Kind.CLOSE)
 Lines = list[tuple[bytes, bytes]]
 """For each event what its line says between the connection and the event, and the event."""
 _TYPE_FIRST: Final = b'{"type":"'
+_TYPE_AT: Final = len(_TYPE_FIRST)
 _TAIL: Final = b"}\n"
 _PLAIN: Final = re.compile(r"[a-z_.]+")
 _Middles = dict[bytes, bytes | None]
@@ -107,21 +108,20 @@ class UnreadSink:
     def _write_unread(self, conn: int, direction: Direction, bodies: Sequence[bytes], tail: bytes) -> Sequence[bytes]:
         """Write events up to the first that must be read; return the rest."""
         known = _MIDDLES[direction]
-        starts = [body[: body.find(b'"', 9)] for body in bodies]
+        starts = [body[: body.find(b'"', _TYPE_AT)] for body in bodies]
         middles = [known[start] if start in known else _learn(known, start, direction) for start in starts]
         unread = middles.index(None) if None in middles else len(middles)
         if unread:
             self._write(conn, list(zip(cast("list[bytes]", middles[:unread]), bodies, strict=False)), tail)
-            for start, body in (
-                zip(starts[:unread], bodies, strict=False) if not _DECLARING_STARTS.isdisjoint(starts) else ()
-            ):
-                if start in _DECLARING_STARTS:
-                    self._streams.note_unread(self._leg, conn, body)
+            if not _DECLARING_STARTS.isdisjoint(starts):
+                for start, body in zip(starts[:unread], bodies, strict=False):
+                    if start in _DECLARING_STARTS:
+                        self._streams.note_unread(self._leg, conn, body)
         return bodies[unread:]
 
     def _write_folded(self, conn: int, direction: Direction, body: bytes, tail: bytes) -> bool:
         """Write an event whose last field is its audio, as the mock says it; False if it is any other."""
-        type_ = body[9 : body.find(b'"', 9)].decode("ascii", "replace")
+        type_ = body[_TYPE_AT : body.find(b'"', _TYPE_AT)].decode("ascii", "replace")
         field = AUDIO_FIELDS.get(type_)
         if field is None:
             return False
@@ -145,7 +145,7 @@ def _loads(text: str) -> Any:
 
 
 def _learn(known: _Middles, start: bytes, direction: Direction) -> bytes | None:
-    type_ = start[len(_TYPE_FIRST) :].decode("ascii", "replace")
+    type_ = start[_TYPE_AT:].decode("ascii", "replace")
     middle = None
     if start.startswith(_TYPE_FIRST) and type_ not in READ and _PLAIN.fullmatch(type_):
         middle = _middle(type_, direction)
