@@ -124,6 +124,7 @@ def _differences(
     if up < wanted - tolerance:
         lost = format_duration(wanted - up)
         yield find(last, f"{lost} of the client's {format_duration(wanted)} of audio did not go up", cause=_CAUSE)
+    # Without a resampler a padding's length is exact but for its rounding, by less than 1 µs a commit.
     elif up - added > most + (commits if same else _ROUNDING + most // 500):
         more = format_duration(up - added - most)
         yield find(last, f"{more} more audio went up than the client had sent", cause=_CAUSE)
