@@ -41,7 +41,7 @@ $(NODE_PROXY)/node_modules: $(NODE_PROXY)/package-lock.json
 	cd $(NODE_PROXY) && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-lint: setup ## Check style, types and the lock file
+lint: setup ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
