@@ -76,7 +76,8 @@ _UNASKED: Final = ("input_audio_buffer.", "conversation.item.input_audio_transcr
 _DEVIATIONS: Final = frozenset({"withheld", "fault", "delayed"})
 """Marks of the mock deviating; without a script rule's id they are those of a ``--fault``."""
 
-_INFRASTRUCTURE: Final = frozenset({"invalid_api_key", "insufficient_quota", "rate_limit_exceeded", "account_deactivated"})
+_INFRASTRUCTURE: Final = ("invalid_api_key", "insufficient_quota", "rate_limit_exceeded", "account_deactivated")
+"""Codes of account trouble, which is nobody's here; compared, not looked up, for what is sent as a code may be anything."""
 _BY_ITSELF: Final = ("session_expired", "idle_timeout")
 """Codes that the upstream calls an invalid request and that answer none."""
 

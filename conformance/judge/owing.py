@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from conformance.rules.reading import listed, mapping
 from conformance.wire.durations import SECOND, Micros
 from conformance.wire.frames import Kind, Leg
 from conformance.wire.index import Index
@@ -80,7 +81,7 @@ def _modalities(request: Mapping[Any, Any]) -> Sequence[Any] | None:
 def _is_written(done: Mapping[Any, Any]) -> bool:
     match done:
         case {"response": {"status": "completed", "output": [*items]}}:
-            parts = [part for item in items if isinstance(item, Mapping) for part in item.get("content") or ()]
+            parts = [part for item in items for part in listed(mapping(item).get("content"))]
             return bool(parts) and all(isinstance(p, Mapping) and "text" in str(p.get("type")) for p in parts)
         case _:
             return False

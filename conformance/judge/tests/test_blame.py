@@ -207,6 +207,27 @@ def test_an_answer_in_writing_to_a_proxy_that_asked_for_none_is_the_upstreams(as
     assert result_of(expect("x", "client", "binary", within="5s"), written).blame is blame
 
 
+@pytest.mark.parametrize("code", ["[]", "[5]", "{}", "5", "null"])
+def test_an_upstream_error_of_any_shape_is_blamed_on_somebody(code: str) -> None:
+    odd = f"""
+        0.001 client   up   Settings {{}}
+        0.100 upstream down error {{"error": {{"type": {code}, "code": {code}, "param": {code}, "message": {code}}}}}
+        0.101 client   down Error {{"code": {code}, "description": {code}}}
+        9.000 client   up   close 1000
+    """
+    assert result_of(forbid("x", "client", "Error"), odd).blame is Blame.UPSTREAM
+
+
+@pytest.mark.parametrize("items", ["5", "[5]", '[{"content": 5}]', '[{"content": [5]}]'])
+def test_an_answer_of_any_shape_can_be_asked_whether_it_was_in_writing(items: str) -> None:
+    odd = f"""
+        0.001 client   up   Settings {{}}
+        1.200 upstream down response.done {{"response": {{"status": "completed", "output": {items}}}}}
+        9.000 client   up   close 1000
+    """
+    assert result_of(expect("x", "client", "binary", within="5s"), odd).blame is Blame.PROXY
+
+
 @pytest.mark.parametrize(("responds", "blame"), [("true", Blame.UPSTREAM), ("false", Blame.PROXY)])
 def test_a_turn_that_the_upstream_ended_is_its_own_to_answer_unless_told_not_to(responds: str, blame: Blame) -> None:
     ended = f"""
