@@ -146,7 +146,7 @@ class Evidence:
         return bool(self._refusals()) and header.fault is None and header.mutant is None
 
     def _refusals(self) -> list[Frame]:
-        return [frame for frame in self.index.others(Leg.UPSTREAM, Kind.OPEN) if "status" in frame.data]
+        return [frame for frame in self.index.others(Leg.UPSTREAM, Kind.OPEN) if frame.is_refusal]
 
     def of_upstream_error(self, error: Frame) -> Blame:
         """Return who is to blame for an ``error`` event, or for a failed response."""
@@ -279,8 +279,7 @@ class Evidence:
             if frame.leg is not Leg.UPSTREAM:
                 continue
             closed = frame.kind is Kind.CLOSE and frame.dir is Direction.DOWN
-            refused = frame.kind is Kind.OPEN and "status" in frame.data
-            if closed or refused or (frame.kind is Kind.TEXT and error_parts(frame.data) is not None):
+            if closed or frame.is_refusal or (frame.kind is Kind.TEXT and error_parts(frame.data) is not None):
                 yield frame
 
     def _is_over(self, frame: Frame) -> bool:

@@ -108,7 +108,7 @@ def watched_until(index: Index, leg: Leg) -> Micros:
     """
     footer = index.recording.footer
     closes = {frame.conn: frame for frame in index.others(leg, Kind.CLOSE)}
-    opened = {frame.conn for frame in index.others(leg, Kind.OPEN) if "status" not in frame.data}
+    opened = {frame.conn for frame in index.others(leg, Kind.OPEN) if not frame.is_refusal}
     if footer is None or footer.outcome is not Outcome.FINISHED or not closes or opened - set(closes):
         return index.end
     ours = [frame.t for frame in closes.values() if leg is Leg.CLIENT and frame.dir is Direction.UP]

@@ -87,8 +87,8 @@ class Conn:
 
     @property
     def refused(self) -> bool:
-        """True when the handshake was answered by another status than 101, or by none at all (null)."""
-        return self.opened is not None and self.opened.data.get("status", 101) != 101
+        """True when the handshake was refused, or reset."""
+        return self.opened is not None and self.opened.is_refusal
 
     def of(self, *types: str, direction: Direction = Direction.DOWN) -> list[Frame]:
         """Return the events of these types in one direction."""

@@ -39,7 +39,7 @@ class Frame:
     ``type`` is the message's own ``type`` (empty for binary frames and text that is no JSON object; a mark's name for
     marks). ``data`` is the message with audio folded (see `conformance.wire.folding`); for ``close`` it is
     ``{"code", "reason"}`` with code 1006 for an aborted connection; for ``open`` what the handshake showed (path,
-    subprotocol, or ``status`` when refused). ``scripted`` is the id of the script rule that produced, altered or
+    subprotocol, and ``status`` when refused). ``scripted`` is the id of the script rule that produced, altered or
     withheld the frame; a withheld event is a ``mark`` of type ``withheld`` whose data is the event.
     """
 
@@ -57,3 +57,8 @@ class Frame:
     def is_event(self) -> bool:
         """True for what really crossed the wire as a message: text and binary frames."""
         return self.kind is Kind.TEXT or self.kind is Kind.BINARY
+
+    @property
+    def is_refusal(self) -> bool:
+        """True for a handshake that was answered by another ``status`` than 101, or by none at all (null: reset)."""
+        return self.kind is Kind.OPEN and self.data.get("status", 101) != 101

@@ -326,6 +326,16 @@ def test_what_the_upstream_should_have_refused_is_its_own_where_the_scenario_ask
     assert result_of(refused, accepted, speaks=Speaks.REALTIME).blame is Blame.UPSTREAM
 
 
+@pytest.mark.parametrize(("status", "blame"), [("101", Blame.PROXY), ("500", Blame.UPSTREAM), ("null", Blame.UPSTREAM)])
+def test_an_upgrade_that_is_recorded_with_its_status_is_no_refusal(status: str, blame: Blame) -> None:
+    opened = f"""
+        0.001 client   up   Settings {{}}
+        0.010 upstream up   open {{"status": {status}}}
+        0.020 client   down close 1011
+    """
+    assert result_of(forbid("x", "client", "close"), opened).blame is blame
+
+
 def test_a_close_at_the_client_after_the_upstreams_is_the_upstreams() -> None:
     closed = """
         0.001 client   up   Settings {}
