@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -33,32 +34,41 @@ _KEY: Final = re.compile(r"\b(?:sk-|ek_)[\w-]{6,}")
 class RunFolder:
     """One run on disk."""
 
-    def __init__(self, path: Path) -> None:
-        """Take over an existing folder; `create` makes one."""
+    def __init__(self, path: Path, link: Path | None = None) -> None:
+        """Take over an existing folder, to which ``link`` will point; `create` makes one."""
         self.path = path
+        self._link = link
         self.manifest: dict[str, Any] = {}
         self.attempts: list[AttemptResult] = []
         self._written = 0.0
 
     @classmethod
     def create(cls, path: Path | None, name: str, root: Path) -> "RunFolder":
-        """Make the folder: ``path`` if given, else ``<root>/runs/<utc>-<name>`` with the link ``runs/latest``.
+        """Make the folder: ``path`` if given, else ``<root>/runs/<utc>-<name>``; `write` lets ``runs/latest`` point to it.
 
         Raises:
             OSError: it cannot be written.
             FileExistsError: ``path`` holds another run already.
         """
+        link = None
         if path is None:
             runs = root / "runs"
+            link = runs / "latest"
             path = _unused(runs / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{_safe(name)}")
             path.mkdir(parents=True)
-            _point(runs / "latest", path)
         else:
             path.mkdir(parents=True, exist_ok=True)
             if (path / "manifest.json").exists():
                 raise FileExistsError(f"{path} holds another run already")
         (path / "recordings").mkdir(exist_ok=True)
-        return cls(path)
+        return cls(path, link)
+
+    def discard(self) -> None:
+        """Take the folder back: nothing was tried."""
+        (self.path / "manifest.json").unlink(missing_ok=True)
+        for folder in (self.path / "recordings", self.path):
+            with suppress(OSError):  # what others put there stays
+                folder.rmdir()
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write manifest.json."""
@@ -86,6 +96,9 @@ class RunFolder:
         """Write results.json now."""
         found = self.results()
         _replace(self.path / "results.json", results.dump(found))
+        if self._link is not None:
+            _point(self._link, self.path)
+            self._link = None
         self._written = time.monotonic()
         return found
 

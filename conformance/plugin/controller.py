@@ -54,6 +54,7 @@ class Controller:
     def announce(self, items: Sequence[AttemptItem]) -> None:
         """Take note of what will run; what costs money is said before it does."""
         self._run.note_scenarios([item.path for item in items])
+        self._folder.write()
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self._run.options.is_real and reporter is not None:
             reporter.write_line(self._run.plan(items))
@@ -86,11 +87,16 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write everything there is, whatever ended the session."""
+        """Write everything there is, whatever ended the session; with workers, there may have been nothing to try."""
         if self._progress is not None:
             self._progress.finished()
         for result in self._run.leftover:
             self._folder.add(result)
+        if self._progress is None and not self._folder.attempts and not self._run.has_proofs:
+            self._folder.discard()
+            self._config.pluginmanager.unregister(self)
+            self.pytest_unconfigure()
+            return
         self._problems = self._run.finish(self._folder.attempts, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
         reports = load_reports()
         results = self._folder.write()

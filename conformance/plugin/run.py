@@ -166,6 +166,11 @@ class Run:
         relative = [path.relative_to(self.root) if path.is_relative_to(self.root) else path for path in scenarios]
         self._note(scenarios=digests(relative, self.root))
 
+    @property
+    def has_proofs(self) -> bool:
+        """True once a scenario's checks were proven."""
+        return bool(self._proofs)
+
     def note_proof(self, proof: Mapping[str, Any]) -> None:
         """Take what a scenario's mutants showed."""
         self._proofs.append(proof)

@@ -71,6 +71,14 @@ def test_concurrency_and_workers_exclude_each_other(repository: Repository) -> N
     found.stderr.fnmatch_lines(["*--concurrency above 1 and -n exclude each other*"])
 
 
+def test_workers_that_run_no_scenario_leave_no_run_behind(repository: Repository) -> None:
+    (repository.path / "test_own.py").write_text("def test_own():\n    pass\n")
+    found = repository.run_outside("test_own.py", "-q", "-n", "2")
+    found.assert_outcomes(passed=1)
+    assert "report" not in found.stdout.str()
+    assert list((repository.path / "runs").iterdir()) == []
+
+
 def test_attempts_that_wait_in_real_time_wait_at_once(empty_repository: Repository) -> None:
     empty_repository.scenario(REALTIME_PACE)
     started = time.monotonic()
