@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -76,18 +76,27 @@ class Controller:
 
     def _interrupt(self, *_: object) -> None:
         """End the run once: a second Ctrl-C would hit the stopping of the proxy or the writing of the report."""
+        self._hear_nothing()
+        raise KeyboardInterrupt
+
+    def _hear_nothing(self) -> None:
         for number in self._handlers:
             signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
 
     def pytest_unconfigure(self) -> None:
         """Hear the signals as before."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write everything there is, whatever ended the session; with workers, there may have been nothing to try."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        """Write everything there is once all is stopped, whatever ended the session; a Ctrl-C would come too late."""
+        self._hear_nothing()
+        yield
+        self._write(session, exitstatus)
+
+    def _write(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the results and the reports; with workers, there may have been nothing to try."""
         if self._progress is not None:
             self._progress.finished()
         for result in self._run.leftover:
