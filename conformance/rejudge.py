@@ -56,7 +56,12 @@ def rejudge(run: Path, results: Results, known: Known, roots: Sequence[Path] = (
         target = targets.get(attempt.target, read_target({"name": attempt.target}))
         judgement = judge(cell, recording, target)
         after = replace(
-            attempt, verdict=judgement.verdict, checks=judgement.checks, observed=judgement.observed, known=None
+            attempt,
+            verdict=judgement.verdict,
+            checks=judgement.checks,
+            observed=judgement.observed,
+            faulted=judgement.faulted,
+            known=None,
         )
         yield Rejudged(attempt, after if recording.header.fault is not None else weigh(known, after))
 

@@ -18,7 +18,8 @@ SCHEMA: Final = 1
 class AttemptResult:
     """One attempt, judged. ``recording`` is the path below the run folder; ``known`` the reason of a known failure.
 
-    ``observed`` are the ids of the rules that had something to look at: requirements coverage rests on them.
+    ``observed`` are the ids of the rules that had something to look at: requirements coverage rests on them. ``faulted``
+    tells whether the fault that the run was under did anything here.
     """
 
     scenario: str
@@ -38,6 +39,7 @@ class AttemptResult:
     known: str | None = None
     message: str = ""
     observed: tuple[str, ...] = ()
+    faulted: bool = False
 
     @property
     def cell_key(self) -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -126,6 +126,7 @@ def _green(results: Results, command: str) -> Sentence:
     fewest = min(group.tally.n for group in groups)
     flow_names = sorted({group.flow for group in groups})
     listed = words(flow_names) if len(flow_names) <= _NAMED else plural(len(flow_names), "flow")
+    again = sum(attempt.rerun > 0 for attempt in results.attempts)
     whole = (
         ("The only attempt passes" if counted.n == 1 else f"All {counted.n:,} attempts pass")
         if not counted.known
@@ -135,11 +136,18 @@ def _green(results: Results, command: str) -> Sentence:
         (whole, Part.PASS),
         (f" in {plural(len(groups), 'cell')} of {listed}", Part.PLAIN),
         *([(f", and {counted.known} fail as announced in known.yaml", Part.STRONG)] if counted.known else []),
+        *([(f", {again} of them only when made again", Part.STRONG)] if again else []),
         (f"; {fewest} of {fewest} in a cell rules out failure rates above ", Part.PLAIN),
         (percent(zero_bound(fewest)), Part.STRONG),
         (" and no smaller ones.", Part.PLAIN),
     )
-    return Sentence(Tone.GREEN, parts, (), _next_green(results, fewest), command)
+    return Sentence(Tone.GREEN, parts, tuple(_of_fault(results)), _next_green(results, fewest), command)
+
+
+def _of_fault(results: Results) -> Iterator[tuple[str, str]]:
+    if fault := results.run.get("fault"):
+        acted = sum(attempt.faulted for attempt in results.attempts)
+        yield "Under the fault", f"{fault} acted in {acted} of {plural(len(results.attempts), 'attempt')}"
 
 
 def _next_green(results: Results, fewest: int) -> str:

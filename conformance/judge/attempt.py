@@ -21,9 +21,10 @@ from conformance.targets.model import Target, Upstream
 from conformance.verdicts import Blame, CheckKind, CheckResult, Level, Verdict, worst
 from conformance.wire import recording as wire
 from conformance.wire.durations import Micros, format_duration
-from conformance.wire.frames import Frame, Leg
+from conformance.wire.frames import Frame, Kind, Leg
 from conformance.wire.index import Index
 from conformance.wire.patterns import pattern_type
+from conformance.wire.script import FAULTS
 
 _LOG_LINES: Final = 5
 _ACTIONS: Final = ("connect", "send", "audio", "close", "run")
@@ -32,11 +33,15 @@ _IDS: Final = re.compile(r"\b(sess|conv|item|resp|event|call|rtc|req)_[A-Za-z0-9
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found. ``observed`` are the ids of the rules that had something to look at, broken or not."""
+    """What was found. ``observed`` are the ids of the rules that had something to look at, broken or not.
+
+    ``faulted`` tells whether the fault that the attempt was under did anything.
+    """
 
     verdict: Verdict
     checks: tuple[CheckResult, ...]
     observed: tuple[str, ...] = ()
+    faulted: bool = False
 
 
 def judge(cell: Cell, recording: wire.Recording, target: Target, rules: Mapping[str, Rule] = RULES) -> Judgement:
@@ -60,7 +65,14 @@ def judge(cell: Cell, recording: wire.Recording, target: Target, rules: Mapping[
         return _only(CheckResult("attempt", CheckKind.EXPECT, Verdict.ERROR, Blame.HARNESS, message, mark.t, mark.seq))
     findings = apply_rules(cell, attempt.index, target, rules)
     checks = (*attempt.accidents(), *map(attempt.check, cell.checks), *findings.results)
-    return Judgement(worst([check.verdict for check in checks]), checks, findings.observed)
+    return Judgement(worst([check.verdict for check in checks]), checks, findings.observed, _faulted(attempt.index))
+
+
+def _faulted(index: Index) -> bool:
+    spec = FAULTS.get(index.recording.header.fault or "")
+    if spec is not None and spec.scope == "handshake":
+        return bool(index.others(Leg.UPSTREAM, Kind.OPEN))
+    return spec is not None and any(mark.data.get("name") == spec.name for mark in index.marks("fault"))
 
 
 class Attempt:

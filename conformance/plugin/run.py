@@ -226,6 +226,7 @@ class Run:
             recording=self._path(key).relative_to(self._folder_path).as_posix(),
             message=(recording.footer.message or "") if recording.footer is not None else "",
             observed=judgement.observed,
+            faulted=judgement.faulted,
         )
         return result if self.options.fault is not None else weigh(self._known, result)
 

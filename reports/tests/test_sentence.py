@@ -235,3 +235,18 @@ def test_an_attempt_that_was_made_again_is_given_up_only_if_its_repeat_failed_to
     ]
     assert [given.attempt for given in given_up(tries)] == [2]
     assert [given.rerun for given in given_up([*tries, replace(tries[2], rerun=1)])] == [1]
+
+
+def test_green_says_whether_the_fault_did_anything(tmp_path: Path) -> None:
+    run = runs.green_run()
+    run.manifest["fault"] = "idle-error"
+    run.attempts = [(replace(each, faulted=each.flow == "idle"), recording) for each, recording in run.attempts]
+    assert ("Under the fault", "idle-error acted in 15 of 45 attempts") in said(run, tmp_path).facts
+
+
+def test_green_says_what_had_to_be_made_again(tmp_path: Path) -> None:
+    run = runs.green_run()
+    run.attempts[0] = (replace(run.attempts[0][0], rerun=1), run.attempts[0][1])
+    assert str(said(run, tmp_path)).startswith(
+        "All 45 attempts pass in 9 cells of firm-audio, greeting and idle, 1 of them only when made again; "
+    )

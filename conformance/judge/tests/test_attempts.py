@@ -182,3 +182,20 @@ def test_a_mock_that_failed_is_the_harness_and_not_an_upstream_that_ended() -> N
     ]
     assert "our own mock failed (KeyError)" in judgement.checks[0].message
     assert judge(cell(quiet), parse_timeline(ended.replace("mock-failed", "note")), TARGET).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("fault", "line", "acted"),
+    [
+        ("idle-error", '5.000 upstream down mark fault {"name": "idle-error"}', True),
+        ("idle-error", "5.000 upstream down error {}", False),
+        ("slow-accept", '0.000 upstream up   open {"path": "/"}', True),
+    ],
+)
+def test_a_judgement_tells_whether_the_fault_did_anything(fault: str, line: str, acted: bool) -> None:
+    made = parse_timeline(f"""
+        header {{"fault": "{fault}"}}
+        {line}
+        6.000 end
+    """)
+    assert judge(cell(), made, TARGET).faulted is acted
