@@ -118,9 +118,12 @@ def _reason(attempt: AttemptResult) -> str:
 
 def _green(results: Results, command: str) -> Sentence:
     counted = tally(results.attempts)
+    if not results.attempts and results.run.get("interrupted"):
+        parts: tuple[tuple[str, Part], ...] = (("The run was ended before an attempt was", Part.STRONG), (".", Part.PLAIN))
+        return Sentence(Tone.GREY, parts, (), "Repeat the run.", command)
     if not counted.n:
         what = "Nothing was tried" if not results.attempts else "Nothing here is supported by the target"
-        parts: tuple[tuple[str, Part], ...] = ((what, Part.STRONG), (", so nothing is shown.", Part.PLAIN))
+        parts = ((what, Part.STRONG), (", so nothing is shown.", Part.PLAIN))
         return Sentence(Tone.GREY, parts, (), "Select at least one scenario that the target speaks.", command)
     groups = [group for group in cells(results.attempts) if group.tally.n]
     fewest = min(group.tally.n for group in groups)

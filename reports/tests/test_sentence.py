@@ -250,3 +250,10 @@ def test_green_says_what_had_to_be_made_again(tmp_path: Path) -> None:
     assert str(said(run, tmp_path)).startswith(
         "All 45 attempts pass in 9 cells of firm-audio, greeting and idle, 1 of them only when made again; "
     )
+
+
+def test_a_run_that_was_ended_at_once_says_so(tmp_path: Path) -> None:
+    run = runs.green_run()
+    run.manifest["interrupted"] = True
+    run.attempts.clear()
+    assert str(said(run, tmp_path)) == "The run was ended before an attempt was."
