@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 COUNT ?= 5
 ARGS ?=
 NODE_PROXY := conformance/tests/node_proxy
+WHOLE_LIBRARY := conformance/real/tests/test_whole_library.py
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	command -v $(name) >/dev/null && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
@@ -32,9 +33,10 @@ conformance: setup ## Run every scenario on the mock through the reference proxy
 	$(BIN)/pytest scenarios --count $(COUNT) --quiet --numprocesses auto --maxprocesses 4 $(ARGS)
 
 test: setup ## Run our own tests
-	$(BIN)/pytest conformance mock_upstream reports --quiet -n 2 $(ARGS)
+	$(BIN)/pytest conformance mock_upstream reports --quiet -n 2 --ignore $(WHOLE_LIBRARY) $(ARGS)
 
-external: setup $(NODE_PROXY)/node_modules ## Run every scenario once on a small independent proxy in Node, in real time
+external: setup $(NODE_PROXY)/node_modules ## Run the library in real time, minutes: on a proxy in Node, and over --real on stand-ins
+	$(BIN)/pytest $(WHOLE_LIBRARY) --quiet
 	$(BIN)/pytest scenarios --target node --concurrency 32 --quiet $(ARGS)
 
 $(NODE_PROXY)/node_modules: $(NODE_PROXY)/package-lock.json
