@@ -163,7 +163,10 @@ def test_a_run_that_is_interrupted_reports_what_it_has(empty_repository: Reposit
     empty_repository.scenario(REALTIME_PACE.replace("2s", "30s"))
     args = ["scenarios/text/turn.yaml", "scenarios/idle/two-seconds.yaml", "--clock", "real", "--seed", "3", "--count", "1"]
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", *args], cwd=empty_repository.path, stdout=subprocess.PIPE
+        [sys.executable, "-m", "pytest", *args],
+        cwd=empty_repository.path,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background is told to ignore it
     ) as run:
         deadline = time.monotonic() + 30
         while not list(empty_repository.path.glob("runs/*/recordings/idle/**/1.jsonl")) and time.monotonic() < deadline:
