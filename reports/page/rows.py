@@ -16,7 +16,7 @@ from .detail import place
 FEW: Final = 8
 BRIEF: Final = 24
 TILES: Final = 60
-FOLDED: Final = 120
+FOLDED: Final = 200
 SQUARES: Final = 240
 PER_LINE: Final = 60
 STRIPS: Final = 40
