@@ -1,7 +1,7 @@
 """CPU per attempt on the virtual clock, recorded and judged: both legs over WebSockets, with the recording in a file; and
 in memory, without and with that file.
 
-Run ``python bench/attempt.py [ROUNDS]``; ``--profile`` shows where the time of the text turn goes.
+Run ``python -m bench.attempt [ROUNDS]``; ``--profile`` shows where the time of the text turn goes.
 """
 
 import cProfile
@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.telling import misses, tell
 from conformance.judge import judge
 from conformance.runner import AttemptPlan, InMemory, InProcess, Subject, record
 from conformance.scenario.model import Audio, Cell, Close, Connect, Hold, Send, Speaks, Step, Wait
@@ -59,18 +60,21 @@ def main() -> None:
             print(f"{name}: {len(recording.frames)} frames; judging {judging:.1f} ms CPU")  # noqa: T201
             over_sockets, in_memory = goals
             for wiring, subject, file, goal in (
-                ("over WebSockets", InProcess(), path, f"; goal {over_sockets:g}"),
-                ("in memory", InMemory(), None, f"; goal {in_memory:g}"),
-                ("in memory, into a file", InMemory(), path, ""),
+                ("over WebSockets", InProcess(), path, over_sockets),
+                ("in memory", InMemory(), None, in_memory),
+                ("in memory, into a file", InMemory(), path, None),
             ):
                 attempt = partial(recorded_and_judged, plan, file, subject)
                 cpu_ms(attempt, 3)
                 median, least = cpu_ms(attempt, rounds)
-                print(f"  {wiring}: {median:.1f} ms CPU, at least {least:.1f}{goal}")  # noqa: T201
+                result = f"{median:.1f} ms CPU, at least {least:.1f} (goal {f'≤ {goal:g}' if goal else 'none'})"
+                tell(f"{name} {wiring}", result, reached=goal is None or median <= goal)
                 if "--profile" in sys.argv:
                     with cProfile.Profile() as profile:
                         cpu_ms(attempt, 20)
                     pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+
+    sys.exit(bool(misses))
 
 
 def recorded_and_judged(plan: AttemptPlan, path: Path | None, subject: Subject) -> object:
