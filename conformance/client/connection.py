@@ -73,6 +73,12 @@ class Line:
         self._record_close(Direction.UP, ABNORMAL, "")
         abort(self._socket)
 
+    def drop(self) -> None:
+        """Cut the connection off, should it still be open, and record nothing more of it."""
+        if self.is_open:
+            self.abort()
+        self._reader.cancel()
+
     async def wait_closed(self) -> None:
         """Return once the connection is closed and everything it carried is recorded."""
         if self._closing is not None:

@@ -122,8 +122,7 @@ class _Driver:
         for task in self._playing.values():
             task.cancel()
         for line in self._lines:
-            if line.is_open:
-                line.abort()
+            line.drop()
 
     def send(self, message: Message) -> bool:
         """Send one message on the open connection; False if there is none."""

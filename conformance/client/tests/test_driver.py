@@ -16,6 +16,7 @@ from conformance.clock import Clock
 from conformance.scenario.model import Anchor, Close, Connect, Hold, Run, Send, Speaks, Wait
 from conformance.wire.durations import MILLISECOND, SECOND
 from conformance.wire.frames import Direction, Kind, Leg
+from conformance.wire.recording import Recorder
 
 SETTINGS = Send(message={"type": "Settings"}, id="settings")
 
@@ -341,6 +342,20 @@ def test_a_python_step_can_send_and_use_what_was_saved(monkeypatch: pytest.Monke
 def test_a_python_step_that_nobody_registered_is_named() -> None:
     with pytest.raises(NoSuchStep, match=r"no Python step 'juggle'.*known: big-frame"):
         play(Connect(), Run(name="juggle"), CLOSE)
+
+
+def test_a_script_that_breaks_off_during_a_close_records_nothing_more() -> None:
+    async def close_slowly(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        connection.transport.write(b"\x88\x02\x03\xe8")
+        await asyncio.sleep(0.2)
+        connection.transport.abort()
+
+    recorders: list[Recorder] = []
+    script = (Connect(), Hold(duration=100 * MILLISECOND), Run(name="nobody"))
+    with pytest.raises(NoSuchStep):
+        play(*script, handler=close_slowly, recorders=recorders)
+    assert [frame.kind for frame in recorders[0].frames] == [Kind.OPEN, Kind.MARK, Kind.MARK]
 
 
 def test_a_16_mib_frame_leaves_without_holding_the_script() -> None:
