@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -16,7 +16,9 @@ from conformance.clock import Clock
 from conformance.scenario.model import Anchor, Close, Connect, Hold, Run, Send, Speaks, Wait
 from conformance.wire.durations import MILLISECOND, SECOND
 from conformance.wire.frames import Direction, Kind, Leg
-from conformance.wire.recording import Recorder
+
+if TYPE_CHECKING:
+    from conformance.wire.recording import Recorder
 
 SETTINGS = Send(message={"type": "Settings"}, id="settings")
 
