@@ -19,7 +19,7 @@ CROSSING: Final = 50 * MILLISECOND
 _NO_SIGNS: Final = frozenset({"dialled", "away"})
 """Marks of the harness about itself, which may come before there is a connection."""
 HANDSHAKE: Final = 5 * SECOND
-"""An upstream handshake that a client began by coming may be over this long after it left."""
+"""An upstream handshake that a client began by coming may be over this long after it left, or before its own is."""
 
 _PROMPT: Final = SECOND
 """A proxy dials this soon after what made it dial."""
@@ -287,7 +287,8 @@ class View:
         It was there and had not left; of several the one with the fewest upstream connections so far, of these the one that
         spoke last before; where nobody spoke lately (the upstream let all wait) the one that came first. On the real clock
         an upstream handshake may be recorded before the client's own is over, or only when a client that never had an
-        upstream has left: then those that stayed are served already.
+        upstream has left: then those that stayed are served already. A gateway answers its client only when the upstream
+        has answered, so where nobody else was there the client's opening may be recorded long after.
         """
         first = upstream.first
         here = [c for c in self.clients if c.first.seq < first.seq and (c.closed is None or c.closed.t >= first.t)]
@@ -296,6 +297,8 @@ class View:
         unserved = [c for c in self.clients if c.first.seq < first.seq and not self._taken.get(c.number)]
         if not fresh and self.real and all(self._is_served(c, first) for c in here):
             fresh = [c for c in unserved if c.closed is not None and first.t - c.closed.t <= HANDSHAKE]
+        if not fresh and not here and self.real:
+            fresh = [c for c in self.clients if _was_answered_after(c, upstream) and not self._taken.get(c.number)][:1]
         candidates = fresh or here or [c for c in self.clients if c.first.seq < first.seq] or soon
         if not candidates:
             return None
@@ -319,6 +322,13 @@ class View:
     @cached_property
     def _serving(self) -> dict[int, Conn]:
         return {}
+
+
+def _was_answered_after(client: Conn, upstream: Conn) -> bool:
+    """Tell whether a client's opening was recorded soon after that of an upstream connection, and while that was open."""
+    began, opened = upstream.first, client.first
+    ended = upstream.closed
+    return began.seq < opened.seq and opened.t - began.t <= HANDSHAKE and (ended is None or ended.seq > opened.seq)
 
 
 def _spoke_last(conn: Conn, seq: int) -> Frame:

@@ -374,6 +374,22 @@ def test_an_upstream_that_opens_after_its_client_left_is_not_charged_to_one_that
     assert late.client.number == owner
 
 
+@pytest.mark.parametrize(("ends", "owners"), [("", [0, 1]), ("2.300 upstream#1 up close 1000\n", [0, 0])])
+def test_an_upstream_may_open_long_before_the_client_that_waits_for_it(ends: str, owners: list[int]) -> None:
+    """Seen on a busy machine: a gateway answered its client 60 ms after its upstream had answered it."""
+    timeline = f"""header {{"clock": "real", "speaks": "realtime"}}
+        0.000 upstream   up open {{}}
+        0.300 client     up open {{}}
+        1.000 client     up close 1000
+        1.000 upstream   up close 1000
+        2.000 upstream#1 up open {{}}
+        {ends}2.400 client#1   up open {{}}
+        3.000 client#1   up close 1000
+        3.100 end"""
+    links = view(case(timeline)).links
+    assert [link.client and link.client.number for link in links] == owners
+
+
 def test_a_connection_begins_when_it_opens_not_when_it_is_dialled() -> None:
     timeline = """header {"clock": "real"}
         0.000 upstream   up mark dialled
