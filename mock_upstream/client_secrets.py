@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from conformance.wire.depth import is_too_deep
 from conformance.wire.ids import random_digits
 from mock_upstream.actions import Action, Send
 from mock_upstream.http import HttpRequest, error_response, json_response
@@ -60,6 +61,8 @@ class ClientSecrets:
         try:
             body = orjson.loads(request.body or b"{}")
         except orjson.JSONDecodeError:
+            body = None
+        if body is None or is_too_deep(body):
             return _refuse(400, "We could not parse the JSON body of your request.")
         if not isinstance(body, dict):
             return _refuse(400, "The body must be a JSON object.")

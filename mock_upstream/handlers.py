@@ -139,9 +139,12 @@ def create_response(state: State, event: Mapping[str, Any]) -> None:
     if state.config["type"] == "transcription":
         raise Refused(NO_RESPONSES)
     params = event.get("response") or {}
-    for reference in params.get("input") or ():
-        if reference.get("type") == "item_reference" and reference["id"] not in state.conversation:
-            raise Refused(item_not_found("retrieve", reference["id"]))
+    for number, item in enumerate(params.get("input") or ()):
+        if item.get("type") == "item_reference" and item["id"] not in state.conversation:
+            raise Refused(item_not_found("retrieve", item["id"]))
+        for index, part in enumerate(item.get("content") or ()):
+            if part.get("audio") is not None:
+                turns.decode_audio(part["audio"], f"response.input[{number}].content[{index}].audio")
     player.respond(state, params)
 
 

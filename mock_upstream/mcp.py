@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from conformance.wire.durations import MILLISECOND, Micros
 from mock_upstream.conversation import Item
-from mock_upstream.model import Call, Words
+from mock_upstream.model import Call, Words, mcp_tool_names
 from mock_upstream.responses import CARRIER, Kind, Output, Response, Step
 from mock_upstream.state import State
 
 LISTING: Final[Micros] = 100 * MILLISECOND
 CALLING: Final[Micros] = 50 * MILLISECOND
 RESULT: Final = "The tool has done what it was asked to do."
-_EXAMPLE: Final = "search"
 _FAILED: Final = {"type": "tool_execution_error", "message": "The tool could not be run."}
 
 
@@ -75,17 +74,12 @@ def _list(state: State, tool: Mapping[str, Any]) -> None:
 def _listed(state: State, item: Item, tool: Mapping[str, Any]) -> None:
     failed = state.knobs.mcp == "list fails"
     if not failed:
-        item.body = {**item.body, "tools": [{"name": name, "input_schema": {"type": "object"}} for name in _names(tool)]}
+        tools = [{"name": name, "input_schema": {"type": "object"}} for name in mcp_tool_names(tool)]
+        item.body = {**item.body, "tools": tools}
     state.say(state.event(f"mcp_list_tools.{'failed' if failed else 'completed'}", item_id=item.id))
     if item.id in state.conversation:
         previous = state.conversation.previous_id(item.id)
         state.say(state.event("conversation.item.done", previous_item_id=previous, item=item.body))
-
-
-def _names(tool: Mapping[str, Any]) -> list[str]:
-    allowed = tool.get("allowed_tools")
-    names = allowed.get("tool_names") if isinstance(allowed, Mapping) else allowed
-    return list(names or [_EXAMPLE])
 
 
 def _needs_approval(plan: Call, response: Response) -> bool:

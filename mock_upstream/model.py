@@ -6,7 +6,7 @@ one.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ _PIECE: Final = re.compile(r" ?\w{1,12}| ?[^\w\s]|\s")
 _ARGUMENTS_PIECE: Final = re.compile(r"\s+|\w{1,12}|[^\w\s]{1,2}")
 _AUDIO_OUT: Final[Micros] = 50 * MILLISECOND
 _AUDIO_IN: Final[Micros] = 100 * MILLISECOND
+_LARGEST_SAMPLE: Final = 256
+"""Plain values in made-up arguments; a schema could ask for any number."""
+_EXAMPLE: Final = "search"
 _PER_ITEM: Final = 4
 """Tokens an item costs beside its words."""
 
@@ -46,41 +49,56 @@ def decide(knobs: Knobs, turn: int, tools: Sequence[Mapping[str, Any]], tool_cho
     """Return what the model answers in its ``turn``-th response (from 0)."""
     words = Words(knobs.transcript[turn % len(knobs.transcript)])
     calls = [_scripted_call(call) for call in knobs.calls[turn]] if turn < len(knobs.calls) else []
-    if not calls and (name := _demanded(tools, tool_choice)) is not None:
-        parameters = next((tool.get("parameters") for tool in tools if tool.get("name") == name), None)
-        calls = [Call(name, orjson.dumps(sample(parameters or {})).decode())]
+    calls = [call for call in calls if _may_call(call, tool_choice)]
+    if not calls and (demanded := _demanded(tools, tool_choice)) is not None:
+        calls = [demanded]
     if not calls:
         return [words]
     return [Words(knobs.call_text), *calls] if knobs.call_text is not None else [*calls]
 
 
-def sample(schema: Mapping[str, Any]) -> Any:
-    """Return the plainest value that a JSON schema describes."""
+def sample(schema: Any, room: int = _LARGEST_SAMPLE) -> Any:
+    """Return the plainest value that a JSON schema describes, of at most ``room`` plain values.
+
+    A client's schema may be anything: what makes no sense in it is taken as not said.
+    """
+    if not isinstance(schema, Mapping):
+        return "example"
     if "const" in schema or "default" in schema:
         return schema.get("const", schema.get("default"))
-    if schema.get("enum"):
-        return schema["enum"][0]
-    for choice in ("anyOf", "oneOf"):
-        if schema.get(choice):
-            return sample(schema[choice][0])
+    for choice in ("enum", "anyOf", "oneOf"):
+        match schema.get(choice):
+            case [first, *_]:
+                return first if choice == "enum" else sample(first, room)
+            case _:
+                pass
     type_ = schema.get("type", "object" if "properties" in schema else None)
     if isinstance(type_, list):
         type_ = next((name for name in type_ if name != "null"), "null")
     match type_:
         case "object":
-            properties = schema.get("properties") or {}
-            required = schema.get("required", list(properties))
-            return {name: sample(properties.get(name) or {}) for name in required}
+            return _sample_object(schema, room)
         case "array":
-            return [sample(schema.get("items") or {})] * max(1, int(schema.get("minItems", 1)))
+            least = schema.get("minItems")
+            count = min(max(1, least), room) if isinstance(least, int) else 1
+            return [sample(schema.get("items"), max(1, room // count))] * count
         case "integer" | "number":
-            return schema.get("minimum", 1)
+            least = schema.get("minimum")
+            return least if isinstance(least, int | float) else 1
         case "boolean":
             return True
         case "null":
             return None
         case _:
             return "example"
+
+
+def _sample_object(schema: Mapping[str, Any], room: int) -> dict[str, Any]:
+    properties = schema.get("properties")
+    known: Mapping[str, Any] = properties if isinstance(properties, Mapping) else {}
+    required = schema.get("required")
+    names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else list(known)
+    return {name: sample(known.get(name), max(1, room // len(names))) for name in names[:room]}
 
 
 def pieces(text: str) -> list[str]:
@@ -122,8 +140,45 @@ def _scripted_call(call: Mapping[str, Any]) -> Call:
     return Call(call["name"], text, call.get("call_id"), call.get("server_label"))
 
 
-def _demanded(tools: Sequence[Mapping[str, Any]], tool_choice: Any) -> str | None:
-    functions = [str(tool["name"]) for tool in tools if tool.get("type", "function") == "function" and tool.get("name")]
-    if isinstance(tool_choice, Mapping) and tool_choice.get("type") == "function":
-        return str(tool_choice["name"])
-    return functions[0] if tool_choice == "required" and functions else None
+def _may_call(call: Call, tool_choice: Any) -> bool:
+    """Tell whether ``tool_choice`` lets the model make a call: ``none`` no call, a named tool no other."""
+    match tool_choice:
+        case "none":
+            return False
+        case {"type": "function", "name": name}:
+            return call.server is None and call.name == name
+        case {"type": "mcp", "server_label": server}:
+            return call.server == server and tool_choice.get("name") in (None, call.name)
+        case _:
+            return True
+
+
+def _demanded(tools: Sequence[Mapping[str, Any]], tool_choice: Any) -> Call | None:
+    """Return the call that ``tool_choice`` demands, None if it leaves the choice to the model."""
+    match tool_choice:
+        case "required":
+            named = (tool for tool in tools if tool.get("name") or tool.get("server_label"))
+            return next(map(_plain_call, named), None)
+        case {"type": "function", "name": name}:
+            return _plain_call(next((tool for tool in tools if tool.get("name") == name), tool_choice))
+        case {"type": "mcp", "server_label": server}:
+            listed = next((tool for tool in tools if tool.get("server_label") == server), tool_choice)
+            call = _plain_call(listed)
+            return replace(call, name=tool_choice.get("name") or call.name)
+        case _:
+            return None
+
+
+def _plain_call(tool: Mapping[str, Any]) -> Call:
+    """Return a call of a tool with the plainest arguments."""
+    if tool.get("server_label"):
+        return Call(mcp_tool_names(tool)[0], "{}", server=tool["server_label"])
+    arguments = sample(tool.get("parameters"))
+    return Call(tool["name"], orjson.dumps(arguments if isinstance(arguments, dict) else {}).decode())
+
+
+def mcp_tool_names(tool: Mapping[str, Any]) -> list[str]:
+    """Return the tools that an MCP server is said to have: those it is allowed to offer, else an example."""
+    allowed = tool.get("allowed_tools")
+    names = allowed.get("tool_names") if isinstance(allowed, Mapping) else allowed
+    return list(names or [_EXAMPLE])

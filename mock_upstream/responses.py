@@ -210,10 +210,15 @@ def shown(response: Response, status: str, details: Any = None, usage: Any = Non
         "conversation_id": response.conversation_id,
         "output_modalities": response.modalities,
         "max_output_tokens": response.max_tokens,
-        "audio": {"output": {"format": response.format, "voice": response.voice}},
+        "audio": {"output": {"format": response.format, "voice": _voice_name(response.voice)}},
         "usage": usage,
         "metadata": response.metadata,
     }
+
+
+def _voice_name(voice: Any) -> Any:
+    """Return what a response calls its voice; a session names a custom one by an object (SDK: a string here)."""
+    return voice.get("id") if isinstance(voice, Mapping) else voice
 
 
 def failed_details(error: ApiError) -> dict[str, Any]:
@@ -264,7 +269,12 @@ def usage(state: State, response: Response, *, failed: bool = False) -> dict[str
 def _input_tokens(state: State, response: Response) -> tuple[int, int]:
     instructions = model.text_tokens(str(state.config.get("instructions") or ""))
     tools = sum(model.text_tokens(str(tool)) for tool in response.tools)
-    if response.input is not None:
-        return instructions + tools + sum(model.item_tokens(item) for item in response.input), 0
-    text, audio = state.conversation.tokens()
+    if response.input is None:
+        text, audio = state.conversation.tokens()
+        return instructions + tools + text, audio
+    text = audio = 0
+    for item in response.input:
+        known = state.conversation.get(item["id"]) if item.get("type") == "item_reference" else None
+        text += model.item_tokens(item) if known is None else known.text_tokens
+        audio += 0 if known is None else known.audio_tokens
     return instructions + tools + text, audio

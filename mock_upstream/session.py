@@ -10,10 +10,11 @@ times with the same seed give the same bytes.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from conformance.wire.depth import is_too_deep
 from conformance.wire.durations import MILLISECOND, SECOND, Micros
 from conformance.wire.script import Fault, ScriptRule
 from mock_upstream import faults, replies
@@ -44,6 +45,7 @@ from mock_upstream.validation import check_event
 GREETING: Micros = 3 * MILLISECOND
 """``session.created`` comes 3 to 6 ms after the upgrade (C)."""
 _MINUTE = 60 * SECOND
+_UNREADABLE: Final = object()
 
 
 class Session:
@@ -155,6 +157,8 @@ class Session:
         try:
             event = orjson.loads(frame)
         except orjson.JSONDecodeError:
+            event = _UNREADABLE
+        if event is _UNREADABLE or is_too_deep(event):
             state.process(lambda: state.refuse(INVALID_JSON))
             return
         if not isinstance(event, dict):

@@ -44,9 +44,13 @@ def name_of(value: Any) -> str:
 class Compiler:
     """Makes checks of classes under some limits."""
 
-    def __init__(self, limits: Limits, required: Extra) -> None:
+    def __init__(
+        self, limits: Limits, required: Extra, others: Mapping[str, Sequence[type[BaseModel]]] | None = None
+    ) -> None:
+        """``others`` are classes that an object may be of as well, by its path, where the SDK declares them elsewhere."""
         self._limits = limits
         self._required = required
+        self._others = others or {}
 
     def shape(self, class_: type[BaseModel], path: str) -> Check:
         """Return the check of an object that may have the class's fields and no others."""
@@ -116,6 +120,7 @@ class Compiler:
         checks: dict[type, Check] = {}
         literals = [value for option in options if get_origin(option) is Literal for value in get_args(option)]
         classes = [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+        classes += self._others.get(path, ())
         for option in options:
             if option in (str, int, float, bool):
                 checks[option] = _anything

@@ -129,6 +129,12 @@ def _voice(value: Any, at: str) -> None:
         raise Refused(invalid_value(value, VOICES, at))
 
 
+def _conversation(value: Any, at: str) -> None:
+    """A response is added to the default conversation or to none."""
+    if value not in ("auto", "none"):
+        raise Refused(invalid_value(value, ("auto", "none"), at))
+
+
 _GA_CONTENT: Final = (
     _content("user", ("input_text", "input_audio", "input_image")),
     _content("system", ("input_text",)),
@@ -173,6 +179,8 @@ GA_LIMITS: Final[Mapping[str, tuple[Check, ...]]] = {
     "response.metadata.*": (longest(512),),
     "item": _GA_CONTENT,
     "item.id": _ITEM_ID,
+    "response.conversation": (_conversation,),
+    "response.input[]": _GA_CONTENT,
     "response.input[].id": _ITEM_ID,
     "content_index": (at_least(0),),
     "audio_end_ms": (at_least(0),),
@@ -220,8 +228,9 @@ def _checks(beta: bool) -> Mapping[str, Check]:
 def _ga_checks() -> dict[str, Check]:
     from openai.types import realtime as sdk
 
-    compiler = Compiler(GA_LIMITS, _NEEDED)
+    compiler = Compiler(GA_LIMITS, _NEEDED, {"response.input[]": (sdk.ResponseItemReference,)})
     checks = {
+        "response.create": compiler.shape(sdk.ResponseCreateEvent, ""),
         "input_audio_buffer.commit": compiler.shape(sdk.InputAudioBufferCommitEvent, ""),
         "input_audio_buffer.clear": compiler.shape(sdk.InputAudioBufferClearEvent, ""),
         "conversation.item.create": compiler.shape(sdk.ConversationItemCreateEvent, ""),
@@ -231,29 +240,11 @@ def _ga_checks() -> dict[str, Check]:
         "response.cancel": compiler.shape(sdk.ResponseCancelEvent, ""),
         "session.update": compiler.shape(sdk.SessionUpdateEvent, ""),
     }
-    response = compiler.shape(sdk.ResponseCreateEvent, "")
-
-    def check_response(event: Any, at: str) -> None:
-        response(_without_references(event), at)
-
-    return {**checks, "response.create": check_response, **dict.fromkeys(TRANSLATION_CLIENT_EVENTS, _anything)}
+    return {**checks, **dict.fromkeys(TRANSLATION_CLIENT_EVENTS, _anything)}
 
 
 def _anything(event: Any, at: str) -> None:
     """Accept: whoever carries the event out refuses it."""
-
-
-def _without_references(event: Any) -> Any:
-    """Return a ``response.create`` without the item references in its input, which the SDK declares in another class."""
-    response = event.get("response")
-    if not isinstance(response, dict) or not isinstance(response.get("input"), list):
-        return event
-    items = response["input"]
-    for index, item in enumerate(items):
-        if isinstance(item, dict) and item.get("type") == "item_reference" and "id" not in item:
-            raise Refused(missing_parameter(f"response.input[{index}].id"))
-    kept = [item for item in items if not (isinstance(item, dict) and item.get("type") == "item_reference")]
-    return {**event, "response": {**response, "input": kept}}
 
 
 def _beta_checks() -> dict[str, Check]:

@@ -13,6 +13,7 @@ from conformance.reference_proxy.actions import Action, CloseUpstream
 from conformance.reference_proxy.core import DEFAULT_TIMING, Timing, mapping, text
 from conformance.reference_proxy.phases import Phase, SessionPhases
 from conformance.reference_proxy.turns import TurnKind
+from conformance.wire.depth import is_too_deep
 from conformance.wire.durations import Micros
 from conformance.wire.events import ga_name
 
@@ -104,7 +105,7 @@ class Translator(SessionPhases):
             message = orjson.loads(frame)
         except orjson.JSONDecodeError:
             message = None
-        if not isinstance(message, Mapping) or not isinstance(message.get("type"), str):
+        if not isinstance(message, Mapping) or not isinstance(message.get("type"), str) or is_too_deep(message):
             self.send_error("invalid_message", "A text frame must be a JSON object with a type.")
             return
         handler = self._client_messages.get(message["type"], self.on_unknown_message)

@@ -15,6 +15,7 @@ import orjson
 
 from conformance.wire import base64
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding, decode, loudness
+from conformance.wire.depth import is_too_deep
 
 AUDIO_FIELDS: Final = {
     "input_audio_buffer.append": "audio",
@@ -89,7 +90,9 @@ def fold_binary(body: bytes, stream: AudioStream) -> dict[str, Any]:
     folded = stream.fold(body)
     if body[:1] in (b"{", b"["):
         with suppress(orjson.JSONDecodeError):
-            folded["json"] = orjson.loads(body)
+            value = orjson.loads(body)
+            if not is_too_deep(value):
+                folded["json"] = value
     if body and "json" not in folded and body.isascii() and body.decode("ascii").isprintable():
         folded["text"] = body[:_HEAD].decode("ascii")
     return folded

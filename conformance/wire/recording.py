@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from conformance.wire.audio import AudioFormat
+from conformance.wire.depth import is_too_deep
 from conformance.wire.durations import SECOND, Micros
 from conformance.wire.folding import AUDIO_FIELDS, KeepAudio, fold_binary, fold_event, fold_unreadable
 from conformance.wire.frames import Direction, Frame, Kind, Leg
@@ -228,7 +229,7 @@ class Recorder:
                 event = orjson.loads(body)
             except orjson.JSONDecodeError:
                 event = None
-            if not isinstance(event, dict):
+            if not isinstance(event, dict) or is_too_deep(event):
                 text = body if isinstance(body, str) else body.decode("utf-8", "replace")
                 return "", fold_unreadable(text)
             body = event

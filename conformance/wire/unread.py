@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import orjson
 
 from conformance.wire import base64
+from conformance.wire.depth import is_too_deep
 from conformance.wire.folding import AUDIO_FIELDS, fold_event
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.streams import REALTIME, Streams
@@ -139,9 +140,10 @@ class UnreadSink:
 
 def _loads(text: str) -> Any:
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
+    return None if is_too_deep(value) else value
 
 
 def _learn(known: _Middles, start: bytes, direction: Direction) -> bytes | None:
