@@ -33,7 +33,7 @@ conformance: setup ## Run every scenario on the mock through the reference proxy
 	$(BIN)/pytest scenarios --count $(COUNT) --quiet --numprocesses auto --maxprocesses 4 $(ARGS)
 
 test: setup ## Run our own tests
-	$(BIN)/pytest conformance mock_upstream reports --quiet -n 2 --ignore $(WHOLE_LIBRARY) $(ARGS)
+	$(BIN)/pytest conformance mock_upstream reports --quiet -n 2 --hypothesis-profile ci --ignore $(WHOLE_LIBRARY) $(ARGS)
 
 external: setup $(NODE_PROXY)/node_modules ## Run the library in real time, minutes: on a proxy in Node, and over --real on stand-ins
 	$(BIN)/pytest $(WHOLE_LIBRARY) --quiet

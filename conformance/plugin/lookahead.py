@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 
-_STOP_TIMEOUT_S = 15.0
+_STOP_TIMEOUT_S = 60.0
 
 
 class LookAhead(Generic[Key, Result]):

@@ -111,7 +111,7 @@ class ProxyProcess:
     async def settle(self) -> None:
         """Wait a moment for the last words of a process that has ended."""
         if self._pump is not None:
-            await asyncio.wait({self._pump}, timeout=1)
+            await asyncio.wait({self._pump}, timeout=_PATIENCE)
 
     def _kill_group(self) -> None:
         if self._process is not None:

@@ -19,7 +19,7 @@ def user(text: str) -> Any:
 
 async def turn(connection: AsyncRealtimeConnection, until: str = "response.done") -> list[Any]:
     events = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(200):
         async for event in connection:
             assert event.type != "error", event
             events.append(event)
@@ -86,7 +86,7 @@ class Listener:
 
     async def count(self, type_: str, times: int) -> list[Any]:
         """Wait until the server sent the event this often, and return all of that type."""
-        async with asyncio.timeout(20), self._news:
+        async with asyncio.timeout(200), self._news:
             await self._news.wait_for(lambda: len(self.of(type_)) >= times)
         return self.of(type_)
 

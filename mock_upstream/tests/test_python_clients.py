@@ -71,7 +71,7 @@ async def test_openai_sync_plays_a_whole_conversation(mock: RememberingMock) -> 
             connection.response.cancel()
             assert until(connection)[-1].response.status == "cancelled"
 
-    await asyncio.wait_for(asyncio.to_thread(converse), 30)
+    await asyncio.wait_for(asyncio.to_thread(converse), 200)
     assert mock.recorder.frames[-1].kind is Kind.CLOSE
 
 

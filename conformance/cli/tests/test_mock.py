@@ -51,7 +51,7 @@ def turn(client: Connection) -> list[str]:
     client.send('{"type": "response.create", "response": {"output_modalities": ["text"]}}')
     types: list[str] = []
     while not types or types[-1] != "rate_limits.updated":
-        types.append(orjson.loads(client.recv(10))["type"])
+        types.append(orjson.loads(client.recv(200))["type"])
     return types
 
 
@@ -66,7 +66,7 @@ def test_it_serves_records_logs_and_stops_cleanly(tmp_path: Path) -> None:
         with connect(f"{url}?model=gpt-realtime", additional_headers=KEY) as client:
             assert turn(client)[-2:] == ["response.done", "rate_limits.updated"]
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=200)
     assert process.returncode == 0
     assert out.rstrip().endswith("Stopped.")
     assert "#1" in out
@@ -85,7 +85,7 @@ def test_a_killed_mock_leaves_every_line(tmp_path: Path) -> None:
         mock("--record", str(tmp_path)) as (url, _, process),
         connect(f"{url}?model=gpt-realtime", additional_headers=KEY) as client,
     ):
-        assert orjson.loads(client.recv(10))["type"] == "session.created"
+        assert orjson.loads(client.recv(200))["type"] == "session.created"
         process.kill()
         process.wait()
     (path,) = tmp_path.iterdir()
@@ -100,7 +100,7 @@ def test_tls_prints_the_authority_to_trust() -> None:
         advice = process.stdout.readline()
         context = ssl.create_default_context(cafile=advice.partition("SSL_CERT_FILE=")[2].split()[0])
         with connect(f"{url}?model=gpt-realtime", additional_headers=KEY, ssl=context) as client:
-            assert orjson.loads(client.recv(10))["type"] == "session.created"
+            assert orjson.loads(client.recv(200))["type"] == "session.created"
         assert lines[2].startswith("openai, Python:")
 
 

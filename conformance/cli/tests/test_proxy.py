@@ -48,7 +48,7 @@ def proxy(upstream: str) -> Iterator["tuple[str, subprocess.Popen[str]]"]:
 async def test_it_serves_a_turn_and_stops_cleanly() -> None:
     async with MockUpstream(key="sk-of-a-test") as mock:
         with proxy(mock.url) as (url, process):
-            async with asyncio.timeout(20), connect(url) as client:
+            async with asyncio.timeout(200), connect(url) as client:
                 await client.send('{"type":"Settings","agent":{"think":{"prompt":"Hi"}}}')
                 await client.send('{"type":"InjectUserMessage","content":"Hello"}')
                 types: list[str] = []
@@ -57,7 +57,7 @@ async def test_it_serves_a_turn_and_stops_cleanly() -> None:
                     types += [json.loads(frame)["type"]] if isinstance(frame, str) else []
                 assert types[:3] == ["SettingsApplied", "ConversationText", "AgentStartedSpeaking"]
             process.send_signal(signal.SIGINT)
-            output, _ = await asyncio.to_thread(process.communicate, timeout=20)
+            output, _ = await asyncio.to_thread(process.communicate, timeout=200)
     assert output == "Stopped.\n"
     assert process.returncode == 0
 
@@ -65,7 +65,7 @@ async def test_it_serves_a_turn_and_stops_cleanly() -> None:
 async def test_a_wrong_key_is_told_to_the_client() -> None:
     async with MockUpstream(key="sk-another-one") as mock:
         with proxy(mock.url) as (url, _):
-            async with asyncio.timeout(20), connect(url) as client:
+            async with asyncio.timeout(200), connect(url) as client:
                 message = json.loads(await client.recv())
                 assert (message["type"], message["code"]) == ("Error", "invalid_api_key")
                 await client.wait_closed()

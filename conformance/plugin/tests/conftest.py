@@ -94,7 +94,7 @@ class Repository:
 
     def run_outside(self, *args: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""
-        return self.pytester.runpytest_subprocess(*args, timeout=90)
+        return self.pytester.runpytest_subprocess(*args, timeout=500)
 
     @property
     def latest(self) -> Path:

@@ -168,13 +168,13 @@ def test_a_run_that_is_interrupted_reports_what_it_has(empty_repository: Reposit
         stdout=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background is told to ignore it
     ) as run:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while not list(empty_repository.path.glob("runs/*/recordings/idle/**/1.jsonl")) and time.monotonic() < deadline:
             time.sleep(0.1)
         for ending in endings:
             run.send_signal(ending)
             time.sleep(0.1)
-        output, _ = run.communicate(timeout=40)
+        output, _ = run.communicate(timeout=200)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output.decode()
     results = empty_repository.results
     assert results["run"]["interrupted"] is True

@@ -21,7 +21,7 @@ __all__ = ["Repository", "empty_repository"]
 
 KEY = "sk-proj-abcdefghijklmnop"
 _MAIN = "import sys; from conformance.cli import main; sys.exit(main())"
-_STARTING_S = 30.0
+_STARTING_S = 300.0
 PEER = Path(__file__).parent / "node"
 _PEER_PROGRAM = PEER / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
 
@@ -58,7 +58,7 @@ class Served:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=200)
 
 
 def conformance(*args: str, environment: Mapping[str, str] | None = None) -> Served:

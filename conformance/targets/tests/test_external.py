@@ -15,7 +15,7 @@ from conformance.clock import Clock
 from conformance.judge import judge
 from conformance.runner import AttemptPlan, HarnessError, record_async
 from conformance.runner.tests.fakes import cell_of
-from conformance.scenario.model import Close, Connect, Hold, Send, Wait
+from conformance.scenario.model import Cell, Close, Connect, Hold, Send, Wait
 from conformance.targets.external import ExternalSubject, ExternalSubjects
 from conformance.targets.model import Target, Upstream
 from conformance.targets.process import ProxyProcess
@@ -27,8 +27,9 @@ from conformance.wire.script import Reply, Script, ScriptRule
 
 BROKEN = Path(__file__).with_name("broken_proxy.py")
 SETTINGS = Send(message={"type": "Settings", "agent": {"think": {"prompt": "Hi"}}})
-APPLIED = Wait(leg=Leg.CLIENT, pattern="SettingsApplied", within=2 * SECOND)
+APPLIED = Wait(leg=Leg.CLIENT, pattern="SettingsApplied", within=60 * SECOND)
 TURN = cell_of(Connect(), SETTINGS, APPLIED, Close(late=0))
+UNTIL_CLOSED = cell_of(Connect(), SETTINGS, replace(APPLIED, pattern={"type": "close"}), Close(late=0))
 
 
 def target(defect: str) -> Target:
@@ -36,13 +37,13 @@ def target(defect: str) -> Target:
     return Target(name="proxy", url="ws://127.0.0.1:{port}/agent", command=command)
 
 
-def plan(cell: object = TURN, **options: object) -> AttemptPlan:
+def plan(cell: Cell = TURN, **options: object) -> AttemptPlan:
     return AttemptPlan(cell=cell, clock=Clock.REAL, **options)  # type: ignore[arg-type]
 
 
-async def attempt(subject: ExternalSubject) -> Recording:
-    async with asyncio.timeout(20):
-        return await record_async(plan(), subject=subject)
+async def attempt(subject: ExternalSubject, cell: Cell = TURN) -> Recording:
+    async with asyncio.timeout(200):
+        return await record_async(plan(cell), subject=subject)
 
 
 def ending(recording: Recording) -> tuple[Outcome, str]:
@@ -111,7 +112,7 @@ async def test_a_proxy_that_floods_is_cut_off() -> None:
 
 async def test_a_proxy_that_sends_garbage_is_recorded() -> None:
     async with broken("garbage") as subject:
-        recording = await attempt(subject)
+        recording = await attempt(subject, cell_of(Connect(), SETTINGS, Hold(duration=2 * SECOND), Close(late=0)))
     assert ending(recording)[0] is Outcome.FINISHED
     assert any(frame.kind is Kind.CLOSE and frame.leg is Leg.CLIENT for frame in recording.frames)
 
@@ -160,8 +161,8 @@ async def test_fifty_attempts_at_once_through_one_process_do_not_mix(node: str) 
 
     async def one(subject: ExternalSubject, number: int) -> Recording:
         say = Send(message={"type": "InjectUserMessage", "content": words(number)})
-        done = Wait(leg=Leg.CLIENT, pattern="AgentAudioDone", within=20 * SECOND)
-        cell = cell_of(Connect(), SETTINGS, replace(APPLIED, within=20 * SECOND), say, done, Close(late=0))
+        done = Wait(leg=Leg.CLIENT, pattern="AgentAudioDone", within=60 * SECOND)
+        cell = cell_of(Connect(), SETTINGS, APPLIED, say, done, Close(late=0))
         return await record_async(plan(cell, seed=number), subject=subject)
 
     async with ExternalSubject(healthy(node)) as subject:
@@ -213,8 +214,8 @@ async def test_a_mock_that_fails_is_our_own_failure_and_not_the_upstreams(
     monkeypatch.setattr("mock_upstream.session.Session.receive", fail)
     chosen = healthy(node)
     async with ExternalSubject(chosen) as subject:
-        recording = await attempt(subject)
-    [check] = judge(TURN, recording, chosen).checks
+        recording = await attempt(subject, UNTIL_CLOSED)
+    [check] = judge(UNTIL_CLOSED, recording, chosen).checks
     assert (check.id, check.verdict, check.blame) == ("attempt", Verdict.ERROR, Blame.HARNESS)
     assert "our own mock failed (ZeroDivisionError)" in check.message
 
@@ -239,7 +240,7 @@ async def test_a_proxy_that_runs_already_is_driven_where_it_is(node: str) -> Non
     process = ProxyProcess(node, env, None)
     await process.start()
     try:
-        assert await process.listening("127.0.0.1", port, 10)
+        assert await process.listening("127.0.0.1", port, 200)
         async with ExternalSubject(Target(name="proxy", url=f"ws://127.0.0.1:{port}/", mock_port=mock_port)) as subject:
             recording = await attempt(subject)
         assert ending(recording) == (Outcome.FINISHED, "")

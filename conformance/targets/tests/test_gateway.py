@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from conformance.clock import Clock
 from conformance.judge import Judgement, judge
 from conformance.runner import AttemptPlan, record_async
@@ -18,7 +16,6 @@ def cells(*names: str) -> list[Cell]:
     return [cell for name in names for cell in load(library() / f"{name}.yaml").cells()]
 
 
-@pytest.mark.timeout(90)
 async def test_a_pass_through_gateway_keeps_every_rule(gateway: str) -> None:
     target = Target(
         name="gateway",

@@ -13,13 +13,13 @@ from conformance.targets.process import LAST_LINES, ProxyProcess
 
 async def ended(process: ProxyProcess) -> None:
     assert process.exited is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(200):
         await process.exited
     await process.settle()
 
 
 async def spoken(process: ProxyProcess) -> None:
-    for _ in range(1_000):
+    for _ in range(20_000):
         if process.last_lines:
             return
         await asyncio.sleep(0.01)
@@ -35,7 +35,7 @@ def is_alive(pid: int) -> bool:
 
 
 async def gone(pid: int) -> bool:
-    for _ in range(100):
+    for _ in range(5_000):
         if not is_alive(pid):
             return True
         await asyncio.sleep(0.02)
@@ -108,7 +108,7 @@ async def test_its_port_is_found_without_disturbing_it() -> None:
     process = ProxyProcess(f'exec {sys.executable} -c "{code}"', {}, None)
     await process.start()
     await spoken(process)
-    assert await process.listening("127.0.0.1", int(process.last_lines[0]), 10)
+    assert await process.listening("127.0.0.1", int(process.last_lines[0]), 200)
     await process.stop()
     assert len(process.last_lines) == 1
 
