@@ -35,7 +35,7 @@ from mock_upstream.server import MockUpstream
 from mock_upstream.tap import Tap
 
 _LOG: Final = logging.getLogger(__name__)
-READY: Final[Micros] = 60 * SECOND
+READY: Final[Micros] = 20 * SECOND
 """How long a proxy may take until something listens on its port."""
 HANDSHAKE: Final = 10.0
 """Seconds in which a client's handshake must be answered."""
