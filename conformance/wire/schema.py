@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from conformance.wire.folding import AUDIO_FIELDS
-from conformance.wire.quick_schema import quick_validator
+from conformance.wire.quick_schema import Field, audio, optional, quick_validator
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator
@@ -84,6 +84,13 @@ def problems(event: Mapping[str, Any], side: Side, dialect: Dialect = "ga") -> l
     class_ = _classes(side, dialect).get(type_)
     if class_ is None:
         return [Problem("type", f"{type_!r} is no {dialect} {side} event")]
+    if _quick(type_, side, dialect).isinstance_python(event, strict=True, extra="forbid"):
+        return []
+    return _explain(class_, type_, event, side, dialect)
+
+
+def _explain(class_: Any, type_: str, event: Mapping[str, Any], side: Side, dialect: Dialect) -> list[Problem]:
+    """Say what is wrong with an event: take out of it what the class does not know, and ask the class."""
     found: list[Problem] = []
     field = AUDIO_FIELDS.get(type_)
     if field is not None and isinstance(event.get(field), dict):
@@ -145,13 +152,10 @@ def _without_references(event: Mapping[str, Any], found: list[Problem]) -> Mappi
 
 
 def _check(class_: Any, event: Mapping[str, Any]) -> list[Problem]:
-    validators = _validators(class_)
-    if validators.quick.isinstance_python(event, strict=True, extra="forbid"):
-        return []
     from pydantic import ValidationError
 
     try:
-        validators.full.validate_python(event, strict=True, extra="forbid")
+        _validator(class_).validate_python(event, strict=True, extra="forbid")
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         faults = _choose([_read(detail, event) for detail in details])
@@ -236,14 +240,20 @@ def _classes(side: Side, dialect: Dialect) -> Mapping[str, Any]:
     return {type_: class_ for class_ in members for type_ in get_args(class_.model_fields["type"].annotation)}
 
 
-class _Validators(NamedTuple):
-    """The two validators of a class: one that only says yes or no, and the SDK's own, which says what is wrong."""
-
-    quick: "SchemaValidator"
-    full: "SchemaValidator"
+@cache
+def _validator(class_: Any) -> "SchemaValidator":
+    """Return the SDK's own validator of a class, which says what is wrong."""
+    class_.model_rebuild()  # the SDK defers it, and has a stand-in for the validator until then
+    validator: SchemaValidator = class_.__pydantic_validator__
+    return validator
 
 
 @cache
-def _validators(class_: Any) -> _Validators:
-    class_.model_rebuild()  # the SDK defers it, and has a stand-in for the validator until then
-    return _Validators(quick_validator(class_), class_.__pydantic_validator__)
+def _quick(type_: str, side: Side, dialect: Dialect) -> "SchemaValidator":
+    """Return the validator that says yes to nearly every event: it knows folded audio and the undeclared fields."""
+    class_ = _classes(side, dialect)[type_]
+    _validator(class_)
+    fields: list[Field] = [((AUDIO_FIELDS[type_],), audio())] if type_ in AUDIO_FIELDS else []
+    if side == "server":
+        fields += [(known.path, optional(known.types)) for known in _undeclared(type_, dialect)]
+    return quick_validator(class_, fields)
