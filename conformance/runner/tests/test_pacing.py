@@ -159,7 +159,7 @@ def test_an_external_proxy_s_upstream_is_asked_again_through_the_tap(environment
     async def main() -> Recording:
         async with server:
             environment.setenv("OPENAI_REALTIME_URL", server.url)
-            async with ExternalSubject(target) as subject:
+            async with ExternalSubject(target, ready=200 * SECOND) as subject:
                 plan = AttemptPlan(cell=cell_of(*STEPS), target=target, clock=Clock.REAL)
                 return await record_async(plan, subject=subject)
 

@@ -18,6 +18,7 @@ from conformance.runner.tests.fakes import cell_of
 from conformance.scenario.model import Cell, Close, Connect, Hold, Send, Wait
 from conformance.targets.external import ExternalSubject, ExternalSubjects
 from conformance.targets.model import Target, Upstream
+from conformance.targets.pairing import Pairing
 from conformance.targets.process import ProxyProcess
 from conformance.verdicts import Blame, Verdict
 from conformance.wire.durations import MILLISECOND, SECOND
@@ -57,7 +58,7 @@ def processes() -> str:
 
 @asynccontextmanager
 async def broken(defect: str, **options: object) -> AsyncIterator[ExternalSubject]:
-    async with ExternalSubject(target(defect), **options) as subject:  # type: ignore[arg-type]
+    async with ExternalSubject(target(defect), **{"ready": 200 * SECOND, **options}) as subject:  # type: ignore[arg-type]
         yield subject
     assert f"{BROKEN} {defect}" not in processes()
 
@@ -165,7 +166,8 @@ async def test_fifty_attempts_at_once_through_one_process_do_not_mix(node: str) 
         cell = cell_of(Connect(), SETTINGS, APPLIED, say, done, Close(late=0))
         return await record_async(plan(cell, seed=number), subject=subject)
 
-    async with ExternalSubject(healthy(node)) as subject:
+    async with ExternalSubject(healthy(node), ready=200 * SECOND) as subject:
+        subject._pairing = Pairing(patience=60 * SECOND)  # a busy machine may keep Node from dialling for a while
         recordings = await asyncio.gather(*(one(subject, number) for number in range(50)))
     sessions = set()
     for number, recording in enumerate(recordings):
@@ -184,12 +186,13 @@ async def test_each_defect_of_the_node_proxy_is_found_by_its_rule_and_its_health
     late = ScriptRule("late", when="session.updated", delay=400 * MILLISECOND)
     script = Script(rules=(late, ScriptRule("error", at=1_500 * MILLISECOND, reply=(Reply(trouble),))))
     say = Send(message={"type": "InjectUserMessage", "content": "Hi"})
-    start = (Connect(), Hold(duration=200 * MILLISECOND), SETTINGS, Send(message=bytes(4_800)), APPLIED, say)
-    cell = cell_of(*start, Hold(duration=2_500 * MILLISECOND), Close(late=0), script=script)
+    start = (Connect(), Hold(duration=200 * MILLISECOND), SETTINGS, Send(message=bytes(2_400)), APPLIED, say)
+    failed_upstream = Wait(leg=Leg.UPSTREAM, pattern="error", within=60 * SECOND)
+    cell = cell_of(*start, failed_upstream, Hold(duration=4 * SECOND), Close(late=0), script=script)
 
     async def failed(defect: str) -> set[str]:
         chosen = healthy(node, defect)
-        async with ExternalSubject(chosen) as subject:
+        async with ExternalSubject(chosen, ready=200 * SECOND) as subject:
             recording = await record_async(plan(cell, target=chosen), subject=subject)
         assert ending(recording)[0] is Outcome.FINISHED
         checks = judge(cell, recording, chosen).checks
@@ -213,7 +216,7 @@ async def test_a_mock_that_fails_is_our_own_failure_and_not_the_upstreams(
 
     monkeypatch.setattr("mock_upstream.session.Session.receive", fail)
     chosen = healthy(node)
-    async with ExternalSubject(chosen) as subject:
+    async with ExternalSubject(chosen, ready=200 * SECOND) as subject:
         recording = await attempt(subject, UNTIL_CLOSED)
     [check] = judge(UNTIL_CLOSED, recording, chosen).checks
     assert (check.id, check.verdict, check.blame) == ("attempt", Verdict.ERROR, Blame.HARNESS)

@@ -10,6 +10,7 @@ from conformance.scenario.model import Cell, Speaks
 from conformance.targets.external import ExternalSubject
 from conformance.targets.model import Target
 from conformance.verdicts import Verdict
+from conformance.wire.durations import SECOND
 
 
 def cells(*names: str) -> list[Cell]:
@@ -29,7 +30,7 @@ async def test_a_pass_through_gateway_keeps_every_rule(gateway: str) -> None:
         recording = await record_async(AttemptPlan(cell=cell, target=target, clock=Clock.REAL), subject=subject)
         return judge(cell, recording, target)
 
-    async with ExternalSubject(target) as subject:
+    async with ExternalSubject(target, ready=200 * SECOND) as subject:
         found = await asyncio.gather(*(judged(subject, cell) for cell in cells("text/realtime", "function-call/realtime")))
     assert len(found) >= 2
     for judgement in found:
