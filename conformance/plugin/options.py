@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from conformance.real.api import RealApi
-from conformance.targets.model import Target, Upstream
+from conformance.targets.model import PORTS, Target, Upstream
 from conformance.targets.urls import check_websocket_url
 from conformance.wire.fault_text import read_fault
 from conformance.wire.script import Fault
@@ -20,6 +20,8 @@ from conformance.wire.script import Fault
 _CONCURRENCY: Final = 16
 _REAL_CONCURRENCY: Final = 4
 """Each attempt costs money there, and the account has a rate limit."""
+_YES: Final = frozenset({"1", "true", "yes", "on"})
+_NO: Final = frozenset({"", "0", "false", "no", "off"})
 _OWN: Final = "--count"
 _BESIDE: Final = {
     "mock_port": ("proxy", "proxy_command"),
@@ -111,7 +113,7 @@ def read_options(config: pytest.Config) -> Options:
     option = config.option
     if option.count < 1:
         raise pytest.UsageError(f"--count {option.count}: at least one attempt per cell is needed")
-    real = option.real or os.environ.get("USE_REAL_OPENAI", "").lower() in {"1", "true", "yes", "on"}
+    real = option.real or _asks_for_real(os.environ)
     target = _target(config)
     targets = (target,)
     api = None
@@ -145,6 +147,14 @@ def read_options(config: pytest.Config) -> Options:
     )
 
 
+def _asks_for_real(environment: Mapping[str, str]) -> bool:
+    """Read ``USE_REAL_OPENAI``; a word that means neither must not quietly become a run on the mock."""
+    said = environment.get("USE_REAL_OPENAI", "").strip()
+    if said.lower() in _YES | _NO:
+        return said.lower() in _YES
+    raise pytest.UsageError(f"USE_REAL_OPENAI={said}: say 1 for the real API, 0 for the mock, or unset it")
+
+
 def suggest_flow(name: str, flows: Sequence[str]) -> str:
     """Return the sentence for a flow that no scenario has."""
     close = get_close_matches(name, flows, n=1)
@@ -171,6 +181,8 @@ def _target(config: pytest.Config) -> Target:
         if getattr(option, name) and not any(getattr(option, companion) for companion in companions):
             flags = " or ".join(f"--{companion.replace('_', '-')}" for companion in companions)
             raise pytest.UsageError(f"--{name.replace('_', '-')} needs {flags} beside it")
+    if option.mock_port is not None and option.mock_port not in PORTS:
+        raise pytest.UsageError(f"--mock-port {option.mock_port}: a port is a number from {PORTS[0]} to {PORTS[-1]}")
     try:
         if option.target:
             return _named_target(config)

@@ -106,7 +106,7 @@ class Run:
 
         tried = [item for item in items if item.target.refuses(item.cell) is None]
         if self.options.is_virtual:
-            said = f"{len(tried)} attempts on the virtual clock"
+            said = f"{len(tried)} attempt{'s' * (len(tried) != 1)} on the virtual clock"
         else:
             paid = [item.cell for item in tried if item.target.upstream is Upstream.REAL]
             said = str(estimate([item.cell for item in tried], self.options.concurrency, paid))

@@ -1,6 +1,7 @@
 """Where the real API is and with which key: read from the environment, checked before anything is spent."""
 
 import os
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,13 @@ from mock_upstream.auth import public_query
 
 DEFAULT_URL: Final = "wss://api.openai.com/v1/realtime"
 DEFAULT_MODEL: Final = "gpt-realtime"
+_MODEL: Final = re.compile(r"[\w.:/@+-]+")
+"""Names of other services are paths, or have a tag."""
+_PLACEHOLDER: Final = re.compile(
+    r".*(?:\.\.\.|…).*|(?:sk-)?(?:proj-)?(?:(?:your|my|the|insert|paste|replace|change)[-_].{0,24}|x{3,}|\*{3,})",
+    re.IGNORECASE,
+)
+"""What documentation writes in a key's place. A real key is longer and random: none matches by chance."""
 _KEY_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + string.punctuation) - frozenset("\"'{}$<>")
 
 
@@ -65,13 +73,13 @@ class RealApi:
             raise ValueError("the real API needs a key: export OPENAI_API_KEY=… (nothing was run)")
         if key.lower().startswith("bearer"):
             raise ValueError("OPENAI_API_KEY begins with Bearer; export the key alone (nothing was run)")
-        if not _KEY_CHARACTERS.issuperset(key):
+        if not _KEY_CHARACTERS.issuperset(key) or _PLACEHOLDER.fullmatch(key):
             raise ValueError(
                 "OPENAI_API_KEY does not look like a key (it holds spaces, quotes, braces or a placeholder); "
                 "export the key itself (nothing was run)"
             )
         url = environment.get("OPENAI_REALTIME_URL") or DEFAULT_URL
         model = environment.get("OPENAI_REALTIME_MODEL") or DEFAULT_MODEL
-        if "$" in model or "{" in model:
-            raise ValueError(f"OPENAI_REALTIME_MODEL: {model!r} still holds a placeholder; export a model's name")
+        if not _MODEL.fullmatch(model):
+            raise ValueError(f"OPENAI_REALTIME_MODEL: {model!r} is no model's name; export one, such as {DEFAULT_MODEL}")
         return cls(check_websocket_url(url, "OPENAI_REALTIME_URL"), model, key)

@@ -30,7 +30,8 @@ class Estimate:
 
     def __str__(self) -> str:
         minutes = self.wall / SECOND / 60
-        return f"{self.attempts} attempts, about {minutes:.1f} minutes, on the order of {self.tokens:,} tokens"
+        many = "s" * (self.attempts != 1)
+        return f"{self.attempts} attempt{many}, about {minutes:.1f} minutes, on the order of {self.tokens:,} tokens"
 
 
 def estimate(cells: Sequence[Cell], concurrency: int, paid: Sequence[Cell]) -> Estimate:

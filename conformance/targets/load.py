@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.scenario.model import Speaks
-from conformance.targets.model import Target, Upstream
+from conformance.targets.model import PORTS, Target, Upstream
 from conformance.targets.urls import check_websocket_url
 from conformance.wire.durations import Micros, parse_duration
-
-_PORT: Final = range(1, 65_536)
 
 
 def load_target(pyproject: Path, name: str) -> Target:
@@ -84,8 +82,8 @@ def _whole(value: Any, where: str) -> int:
 
 
 def _port(value: Any, where: str) -> int:
-    if _whole(value, where) not in _PORT:
-        raise ValueError(f"{where} must be a port, at most {_PORT[-1]}")
+    if _whole(value, where) not in PORTS:
+        raise ValueError(f"{where} must be a port, at most {PORTS[-1]}")
     return int(value)
 
 

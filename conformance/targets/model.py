@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from conformance.scenario.model import Cell, Speaks
 from conformance.wire.durations import Micros
+
+PORTS: Final = range(1, 65_536)
+"""Where something can listen."""
 
 
 class Upstream(StrEnum):

@@ -203,6 +203,7 @@ def test_a_check_that_nothing_can_break_fails_the_scenarios_proof(repository: Re
         (["--target", "t"], "--target*"),
         (["--proxy-env", "A=b"], "--proxy-env needs --proxy-command or --target beside it"),
         (["--proxy-url", "ws://127.0.0.1:1/"], "--proxy-url needs --proxy-command beside it"),
+        (["--proxy", "ws://127.0.0.1:1/", "--mock-port", "99999"], "--mock-port 99999: a port is a number from 1 to 65535"),
     ],
 )
 def test_bad_options_get_one_clear_sentence(repository: Repository, args: list[str], sentence: str) -> None:
@@ -215,6 +216,15 @@ def test_bad_options_get_one_clear_sentence(repository: Repository, args: list[s
 def test_use_real_openai_without_a_key_never_skips(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USE_REAL_OPENAI", "1")
     assert repository.run("scenarios").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_word_for_the_real_api_that_means_neither_runs_nothing(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USE_REAL_OPENAI", "ja")
+    found = repository.run("scenarios")
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    found.stderr.fnmatch_lines(["ERROR: USE_REAL_OPENAI=ja: say 1 for the real API, 0 for the mock, or unset it"])
 
 
 def test_an_unwritable_run_folder_is_one_sentence(repository: Repository) -> None:
