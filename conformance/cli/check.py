@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -32,43 +33,64 @@ def command(
     Without FILES the scenarios of ./scenarios are checked, else those that come with the package. The exit status is 1 if
     there is a mistake, 2 if a file cannot be read.
     """
-    mistakes: list[Mistake] = []
-    doubts: list[str] = []
-    scenarios = cells = others = 0
-    try:
-        for path in _expand(files or [_default()]):
-            try:
-                if path.suffix == ".toml":
-                    mistakes += _check_targets(path)
-                    others += 1
-                elif path.name == KNOWN:
-                    mistakes += _check_known(path)
-                    others += 1
-                elif is_scenario(path):
-                    scenario = load(path)
-                    doubts += scenario.doubts
-                    cells += len(scenario.cells())
-                    scenarios += 1
-                else:
-                    load_script(path)
-                    others += 1
-            except ScenarioError as error:
-                mistakes += error.mistakes
-    except OSError as error:
-        typer.echo(f"conformance check: {error.filename or 'a file'} cannot be read: {error.strerror}", err=True)
-        raise typer.Exit(2) from None
-    for doubt in doubts:
+    found = _Found()
+    for path in _expand(files or [_default()]):
+        try:
+            found.check(path)
+        except ScenarioError as error:
+            found.mistakes += error.mistakes
+        except OSError as error:
+            found.unread.append(f"conformance check: {error.filename or path} cannot be read: {error.strerror}")
+    for doubt in found.doubts:
         typer.echo(f"warning: {doubt}", err=True)
-    for mistake in mistakes:
-        typer.echo(str(mistake), err=True)
-    if mistakes:
-        typer.echo(f"{len(mistakes)} mistake{'s' * (len(mistakes) != 1)}; nothing was run", err=True)
+    for line in (*found.mistakes, *found.unread):
+        typer.echo(str(line), err=True)
+    if found.unread:
+        raise typer.Exit(2)
+    if many := len(found.mistakes):
+        typer.echo(f"{many} mistake{'s' * (many != 1)}; nothing was run", err=True)
         raise typer.Exit(1)
+    scenarios, cells, others = found.scenarios, found.cells, found.others
     if scenarios + others == 0:
         typer.echo("conformance check: nothing to check there; name scenario files, or a folder that holds some", err=True)
         raise typer.Exit(2)
     more = f", {others} other file{'s' * (others != 1)}" if others else ""
     typer.echo(f"valid: {scenarios} scenario{'s' * (scenarios != 1)}, {cells} cell{'s' * (cells != 1)}{more}")
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the files hold, and what is wrong with them."""
+
+    mistakes: list[Mistake] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    scenarios: int = 0
+    cells: int = 0
+    others: int = 0
+
+    def check(self, path: Path) -> None:
+        """Check one file.
+
+        Raises:
+            ScenarioError: it has mistakes.
+            OSError: it cannot be read.
+        """
+        if path.suffix != ".toml" and path.name != KNOWN and is_scenario(path):
+            scenario = load(path)
+            self.doubts += scenario.doubts
+            self.cells += len(scenario.cells())
+            self.scenarios += 1
+            return
+        if path.suffix == ".toml":
+            self.mistakes += _check_targets(path)
+        elif path.name == KNOWN:
+            self.mistakes += _check_known(path)
+        elif not path.read_bytes().strip():
+            self.mistakes.append(Mistake(str(path), Place(), "the file is empty; a scenario begins with `scenario: NAME`"))
+        else:
+            load_script(path)
+        self.others += 1
 
 
 def _default() -> Path:
@@ -80,10 +102,18 @@ def _expand(paths: list[Path]) -> Iterator[Path]:
     """Yield the files themselves, and of folders the scenarios and lists of known failures below them."""
     for path in paths:
         if path.is_dir():
-            files = (file for file in sorted(path.rglob("*")) if file.suffix in (".yaml", ".yml"))
-            yield from (file for file in files if file.name == KNOWN or is_scenario(file))
+            files = (file for file in sorted(path.rglob("*")) if file.suffix in (".yaml", ".yml") and not file.is_dir())
+            yield from (file for file in files if file.name == KNOWN or _is_meant(file))
         else:
             yield path
+
+
+def _is_meant(path: Path) -> bool:
+    """Tell whether a file of a folder is to be checked; one that cannot be read is, so that it is told."""
+    try:
+        return is_scenario(path)
+    except OSError:
+        return True
 
 
 def _check_known(path: Path) -> Iterator[Mistake]:
@@ -91,7 +121,7 @@ def _check_known(path: Path) -> Iterator[Mistake]:
     known = load_known(path)
     scenarios = []
     for file in _expand([path.parent]):
-        with suppress(ScenarioError):
+        with suppress(ScenarioError, OSError):
             scenarios += [load(file)] if file.name != KNOWN else []
     if scenarios:
         yield from unknown_names(known, (cell for scenario in scenarios for cell in scenario.cells()), RULES)

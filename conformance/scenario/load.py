@@ -2,6 +2,7 @@
 
 import os
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +43,8 @@ def is_scenario(path: Path) -> bool:
     """
     with path.open("rb") as file:
         text = file.read(MAX_SIZE)
+    if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        text = text[2:].replace(b"\0", b"")  # `load` will say what to do; passed over in silence, nobody would
     return _KEY.search(text) is not None or all(key.search(text) for key in _OTHER_KEYS)
 
 
@@ -111,12 +114,13 @@ def _read(path: Path) -> Document:
     shown = str(path)
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         shown = os.path.relpath(path)
+    raw = path.read_bytes()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ScenarioError(
-            [Mistake(shown, Place(), f"the file is not UTF-8: byte {error.start} cannot be read")]
-        ) from None
+        line = raw.count(b"\n", 0, error.start) + 1
+        sentence = f"the file is not UTF-8: byte {error.start} cannot be read; save it as UTF-8"
+        raise ScenarioError([Mistake(shown, Place(line), sentence)]) from None
     return read_yaml(text, shown)
 
 

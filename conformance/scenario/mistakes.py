@@ -3,6 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
+
+_LONGEST: Final = 80
+"""Characters of a wrong value that a message repeats."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,6 +36,12 @@ class ScenarioError(ValueError):
         """Join the mistakes, one per line."""
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join(map(str, mistakes)))
+
+
+def shown(value: object) -> str:
+    """Return a value as a message may hold it: whoever wrote megabytes of it knows the rest."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from conformance.recordings import read_any
 from conformance.scenario import grammar
 from conformance.scenario.context import Context
-from conformance.scenario.mistakes import ScenarioError, did_you_mean
+from conformance.scenario.mistakes import ScenarioError, did_you_mean, shown
 from conformance.scenario.structure import read_part
 from conformance.scenario.vocabulary import REALTIME, check_pattern, check_reply
 from conformance.scenario.yaml_source import Path
@@ -98,9 +98,9 @@ class ScriptReader:
         """Check a parameter against its default: durations are text with a unit, numbers are numbers."""
         if isinstance(default, int):
             if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-                self._report(path, f"expected a positive whole number, not {value!r}")
+                self._report(path, f"expected a positive whole number, not {shown(value)}")
         elif not isinstance(value, str):
-            self._report(path, f"expected text such as {default!r}, not {value!r}")
+            self._report(path, f"expected text such as {default!r}, not {shown(value)}")
         elif default:
             try:
                 parse_duration(value)

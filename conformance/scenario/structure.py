@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from conformance.scenario import grammar
-from conformance.scenario.mistakes import did_you_mean
+from conformance.scenario.mistakes import did_you_mean, shown
 from conformance.scenario.yaml_source import Path
 
 PartT = TypeVar("PartT", bound=BaseModel)
@@ -23,8 +23,15 @@ def structural_mistakes(part: type[BaseModel], data: Any, saved: Collection[str]
     try:
         part.model_validate(data)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_context=True):
-            yield from _read(part, detail, data, saved)
+        details = error.errors(include_url=False, include_context=True)
+        found = [mistake for detail in details for mistake in _read(part, detail, data, saved)]
+        guessed = {(path[:-1], _guess(sentence)) for path, sentence, _ in found}
+        yield from (mistake for mistake in found if (mistake[0], mistake[1]) not in guessed)
+
+
+def _guess(sentence: str) -> str:
+    """Return what is said of the key that an unknown one stands for: the two are one mistake."""
+    return f"missing key {sentence.partition('; did you mean ')[2].removesuffix('?')}"
 
 
 def read_part(part: type[PartT], data: Any) -> PartT | None:
@@ -66,7 +73,7 @@ def _read(part: type[BaseModel], detail: ErrorDetails, data: Any, saved: Collect
             yield _verb_mistake(path, value)
         case "literal_error":
             expected = str(context.get("expected", "")).replace("'", "")
-            yield path, f"expected {expected}, not {value!r}{did_you_mean(str(value), _words(expected))}", False
+            yield path, f"expected {expected}, not {shown(value)}{did_you_mean(str(value), _words(expected))}", False
         case "too_short":
             yield path, "must not be empty", False
         case "dict_type" | "model_type" | "model_attributes_type":
@@ -160,4 +167,4 @@ def _kind(value: Any) -> str:
         case list():
             return "a list"
         case _:
-            return repr(value)
+            return shown(value)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from conformance.scenario.mistakes import shown
 from conformance.scenario.variables import REFERENCE
 from conformance.wire.durations import parse_duration
 
@@ -65,7 +66,7 @@ def _positive(value: Any) -> int:
 def _whole(value: Any, least: int) -> int:
     refuse_unfilled(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise mistake(f"expected a whole number, not {value!r}")
+        raise mistake(f"expected a whole number, not {shown(value)}")
     if value < least:
         raise mistake(f"must be at least {least}, not {value}")
     return value
@@ -86,13 +87,13 @@ def _count(value: Any) -> Any:
 def _probability(value: Any) -> float:
     refuse_unfilled(value)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1:
-        raise mistake(f"a probability is above 0 and at most 1, not {value!r}")
+        raise mistake(f"a probability is above 0 and at most 1, not {shown(value)}")
     return float(value)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise mistake(f"expected text, not {'nothing' if value is None else repr(value)}")
+        raise mistake(f"expected text, not {'nothing' if value is None else shown(value)}")
     if not value:
         raise mistake("must not be empty")
     return value
@@ -109,7 +110,7 @@ def _name(value: Any) -> str:
 def _truth(value: Any) -> bool:
     refuse_unfilled(value)
     if not isinstance(value, bool):
-        raise mistake(f"expected true or false, not {value!r}")
+        raise mistake(f"expected true or false, not {shown(value)}")
     return value
 
 

@@ -153,7 +153,9 @@ def _scalar(node: ScalarNode) -> Any:
 
 
 def _hint(problem: str) -> str:
-    """Return what to do about the two mistakes that the parser names in its own terms only."""
+    """Return what to do about the mistakes that the parser names in its own terms only."""
+    if "another document" in problem:
+        return "; a file holds one, so take the second --- line away or make two files"
     if "<block end>" in problem:
         return "; indent this line like those beside it"
     return "; indent with spaces, not with tabs" if r"'\t'" in problem else ""

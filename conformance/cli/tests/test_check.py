@@ -43,6 +43,27 @@ def test_a_file_that_is_not_there_is_one_sentence(app: typer.Typer, tmp_path: Pa
     assert "cannot be read: No such file or directory" in result.output
 
 
+def test_a_file_that_cannot_be_read_hides_no_mistake_and_a_folder_with_a_files_name_is_a_folder(
+    app: typer.Typer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scenarios"
+    (folder / "folder.yaml").mkdir(parents=True)
+    (folder / "gone.yaml").symlink_to("nowhere")
+    (folder / "z.yaml").write_text("scenario: z\n")
+    found = CliRunner().invoke(app, ["check", str(folder)])
+    assert found.exit_code == 2
+    assert "z.yaml:1:1: missing key 'flow'" in found.output
+    assert "gone.yaml cannot be read: No such file or directory" in found.output
+    assert "folder.yaml" not in found.output
+
+
+def test_an_empty_file_is_not_valid(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("\n")
+    found = CliRunner().invoke(app, ["check", str(tmp_path / "x.yaml")])
+    assert found.exit_code == 1
+    assert "x.yaml:1:1: the file is empty; a scenario begins with `scenario: NAME`" in found.output
+
+
 def test_a_folder_without_scenarios_is_no_success(app: typer.Typer, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["check", str(tmp_path)]).exit_code == 2
 

@@ -16,7 +16,7 @@ from conformance.scenario.yaml_source import MAX_SIZE, read_yaml
             f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdef", "bcdefg", strict=True)
         ), "aliases expand to more than"),
         ("a: &a [*a]\n", "nested too deeply"),
-        ("a: 1\n---\nb: 2\n", "not valid YAML"),
+        ("a: 1\n---\nb: 2\n", "; a file holds one, so take the second --- line away or make two files"),
         ("a: [1\nb: 2\n", "not valid YAML"),
         ("a:\n   - 1\n  - 2\n", "; indent this line like those beside it"),
         ("a:\n\t- 1\n", "; indent with spaces, not with tabs"),

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.scenario.load import ScenarioError, load, load_all
+from conformance.scenario.load import ScenarioError, is_scenario, load, load_all
 from conformance.scenario.tests.build import BARE, mistakes, written
 
 LINES = BARE.count("\n")
@@ -15,7 +15,6 @@ def test_a_mistake_reads_as_in_the_design(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ScenarioError) as caught:
         load(path)
     assert str(caught.value).splitlines() == [
-        "scenarios/text/x.yaml:7:5: missing key 'within'",
         "scenarios/text/x.yaml:8:5: unknown key 'witin'; did you mean 'within'?",
     ]
 
@@ -40,6 +39,25 @@ def test_every_mistake_of_a_file_is_reported_at_once(tmp_path: Path) -> None:
         f"{at + 11}:13: there is no check 'redy'; did you mean 'ready'?",
         f"{at + 12}:10: matrix key 'unused' is never used; write ${{unused}} where it belongs",
     ]
+
+
+def test_an_unknown_key_that_stands_for_a_missing_one_is_one_mistake(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, BARE.replace("flow: text", "flwo: text")) == ["2:1: unknown key 'flwo'; did you mean 'flow'?"]
+
+
+def test_a_wrong_value_of_any_size_is_named_in_a_line(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, BARE.replace("text\nclient", f"text\ntitle: [{', '.join(['[x, y, z]'] * 500)}]\nclient"))
+    assert found
+    assert all(len(mistake) < 200 for mistake in found)
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("utf-16", 1), ("latin-1", 3)])
+def test_a_scenario_in_another_encoding_is_told_and_not_passed_over(tmp_path: Path, encoding: str, line: int) -> None:
+    path = written(tmp_path, BARE)
+    path.write_bytes(BARE.replace("client:", "title: Grüße\nclient:", 1).encode(encoding))
+    assert is_scenario(path)
+    with pytest.raises(ScenarioError, match=rf":{line}:1: the file is not UTF-8: .*; save it as UTF-8"):
+        load(path)
 
 
 def test_nothing_is_usable_until_every_file_is_valid(tmp_path: Path) -> None:
