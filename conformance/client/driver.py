@@ -93,6 +93,8 @@ class _Driver:
         self._settings = settings
         self._format = AudioFormat(Encoding.PCM16, client_rate or PCM_24K.rate)
         self._lines: list[Line] = []
+        self._left: set[Line] = set()
+        """Connections whose `close` step has been played."""
         self._connects = 0
         self._playing: dict[str, asyncio.Task[None]] = {}
         self._heard = 0
@@ -138,8 +140,16 @@ class _Driver:
 
     @property
     def _line(self) -> Line | None:
-        """The connection that was opened last, of those that are open."""
-        return next((line for line in reversed(self._lines) if line.is_open), None)
+        """The connection that was opened last, of those that the script has not closed; None if the subject closed it.
+
+        What is meant for a session that its proxy has ended must not reach the one beside it.
+        """
+        line = self._meant
+        return line if line is not None and line.is_open else None
+
+    @property
+    def _meant(self) -> Line | None:
+        return next((line for line in reversed(self._lines) if line not in self._left), None)
 
     async def _until_due(self, index: int, step: Step, previous: Micros) -> Micros:
         """Wait for the step's anchor and offset; return the instant it is due (now, if the anchor is long past)."""
@@ -264,8 +274,11 @@ class _Driver:
         self._note_lateness(index, late)
 
     async def _close(self, index: int, step: Close, due: Micros) -> Micros:
-        line = self._line
+        line = self._meant
         if line is None:
+            return self._skip(index, step, _CLOSED)
+        self._left.add(line)
+        if not line.is_open:
             return self._skip(index, step, _CLOSED)
         turn_end = self._listening.last_turn_end()
         if turn_end is not None:

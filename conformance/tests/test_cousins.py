@@ -15,14 +15,14 @@ from conformance.wire.recording import Recording
 
 TARGET = Target()
 HEAVY = "hostile-client/large"
-CODELESS = "null-code-idle"
-"""The one cell more that a cousin needs to show its choice."""
+TELLING = ("null-code-idle", "odd-pcm-when-ready")
+"""The cells more that cousins need to show their choices."""
 
 
 def _cells() -> list[Cell]:
-    """Return the last cell of each voice-agent scenario, and the one more."""
+    """Return the last cell of each voice-agent scenario, and those that show more."""
     scenarios = [load(path).cells() for path in sorted(library().rglob("*.yaml")) if is_scenario(path)]
-    chosen = [cell for cells in scenarios for cell in cells if cell is cells[-1] or cell.label == CODELESS]
+    chosen = [cell for cells in scenarios for cell in cells if cell is cells[-1] or cell.label in TELLING]
     return [cell for cell in chosen if cell.speaks is Speaks.VOICE_AGENT and cell.scenario != HEAVY]
 
 

@@ -177,6 +177,20 @@ class Impatient(Hasty):
     timing_of_it = Timing(debounce=100 * MILLISECOND, longest_wait=300 * MILLISECOND, text_grace=0)
 
 
+class EndsHostileSessions(Translator):
+    """Ends the session of a client that sends what it must not, with an Error or, for half a sample, without one."""
+
+    def on_audio(self, chunk: bytes) -> None:
+        if len(chunk) % 2:
+            self.close_client(1007, "half a sample")
+        else:
+            super().on_audio(chunk)
+
+    def on_unknown_message(self, message: Mapping[str, Any]) -> None:
+        super().on_unknown_message(message)
+        self.close_client(1008, "not a message of this protocol")
+
+
 COUSINS: Final[tuple[type[Translator], ...]] = (
     SpeaksAtOnce,
     DoneWithTheAudio,
@@ -190,4 +204,5 @@ COUSINS: Final[tuple[type[Translator], ...]] = (
     NamesNoEvents,
     Talkative,
     Impatient,
+    EndsHostileSessions,
 )
