@@ -93,6 +93,13 @@ class ClientSecrets:
         return json_response(200, {"value": value, "expires_at": now + seconds, "session": said["session"]})
 
 
+def scope_of_preset(session: Mapping[str, Any] | None) -> tuple[str | None, str | None]:
+    """Return the model and the intent that a key's session stands for; a connection with it need not name them."""
+    if session is None:
+        return None, None
+    return (None, "transcription") if session.get("type") == "transcription" else (str(session.get("model") or MODEL), None)
+
+
 def _first_event(session: Core) -> Mapping[str, Any]:
     """Let a session that has no connection speak until it has said something; ``session.created`` takes it a few ms."""
     said = _events(session.open(0))

@@ -20,7 +20,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 
 from mock_upstream.framing import Framing, Upgrade, frame_header, read_upgrade
-from mock_upstream.http import HttpRequest, read_request
+from mock_upstream.http import HttpRequest, error_response, read_request
 
 LOG: Final = logging.getLogger("mock_upstream")
 
@@ -79,6 +79,8 @@ class Connection(asyncio.Protocol):
         self._listener: Listener | None = None
         self._upgrade: Request | Upgrade | None = None
         self._early: bytearray | None = bytearray()
+        self._held: bytearray | None = None
+        """What came behind the opening handshake before that was answered."""
         self._parts: list[bytes] = []
         self._parts_are_text = True
         self._ended = False
@@ -103,7 +105,10 @@ class Connection(asyncio.Protocol):
 
     def accept(self, listener_of: Callable[[str | None], Listener]) -> Listener | None:
         """Answer the upgrade; return the listener made for the chosen subprotocol, None if the handshake was no good."""
-        if self._upgrade is None or self._transport.is_closing():
+        if self._transport.is_closing():
+            return None
+        if self._upgrade is None:
+            self.respond(error_response(426, "invalid_request_error", "Ask for a WebSocket with `Upgrade: websocket`."))
             return None
         if isinstance(self._upgrade, Upgrade):
             self._framing.writes.append(self._upgrade.response)
@@ -116,6 +121,10 @@ class Connection(asyncio.Protocol):
             return None
         self._listener = listener_of(self._framing.subprotocol)
         self._timer = self._loop.call_later(PING_EVERY, self._ping)
+        if self._held:
+            self._loop.call_soon(self._read_held)
+        else:
+            self._held = None
         return self._listener
 
     def wait(self, seconds: float, then: Callable[[], None]) -> None:
@@ -210,7 +219,11 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes: HTTP first, then frames; answers to all frames of one read leave in one write."""
         self._reading = True
-        if self._early is None:
+        if self._held is not None:
+            self._held += data
+            if len(self._held) > MAX_FRAME:
+                self._transport.abort()
+        elif self._early is None:
             self._read_frames(data)
         else:
             self._early += data
@@ -230,12 +243,14 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         """Tell the listener, unless the closing handshake or we ourselves have."""
         self._stop_timer()
-        if not self._ended:
-            self._end(Ending(CloseCode.ABNORMAL_CLOSURE, "", by_client=True))
-        self._listener = None
-        if self._early is None:
-            self._framing.parser.close()  # a generator that holds its own object would wait for the garbage collector
-        self._on_lost(self)
+        try:
+            if not self._ended:
+                self._end(Ending(CloseCode.ABNORMAL_CLOSURE, "", by_client=True))
+        finally:  # or the server would wait for this connection when it stops
+            self._listener = None
+            if self._early is None:
+                self._framing.parser.close()  # a generator that holds its own object would wait for the garbage collector
+            self._on_lost(self)
 
     def pause_writing(self) -> None:
         """Hear no more from a client that does not read."""
@@ -249,22 +264,31 @@ class Connection(asyncio.Protocol):
     # Inside
 
     def _read_http(self, early: bytes) -> None:
-        """Hand over a plain request once it is whole; what begins with GET is the framing's, and perhaps an upgrade."""
-        if not early.startswith(b"GET "):
+        """Hand over a request once it is whole; one that asks for an upgrade is the framing's, but for the usual one."""
+        head, separator, behind = early.partition(b"\r\n\r\n")
+        if not separator or not early.startswith(b"GET ") or b"\r\nupgrade:" not in head.lower():
             request = read_request(early)
             if request is not None:
                 self._early = bytearray()
                 self._on_request(self, request)
             return
-        self._early = None
-        upgrade = None if self._deflate else read_upgrade(early)
+        head += separator
+        upgrade = None if self._deflate else read_upgrade(head)
+        extensions = enable_server_permessage_deflate(None) if self._deflate else None
+        state = State.CONNECTING if upgrade is None else State.OPEN
+        self._framing = Framing(extensions=extensions, state=state, max_size=MAX_FRAME, logger=LOG)
+        self._early, self._held = None, bytearray(behind)
         if upgrade is not None:
-            self._framing = Framing(state=State.OPEN, max_size=MAX_FRAME, logger=LOG)
             self._ask(upgrade, upgrade.request)
-        else:
-            extensions = enable_server_permessage_deflate(None) if self._deflate else None
-            self._framing = Framing(extensions=extensions, max_size=MAX_FRAME, logger=LOG)
-            self._read_frames(early)
+            return
+        self._read_frames(head)
+        if self._upgrade is None:  # else the library has said what is wrong with it
+            self.respond(error_response(400, "invalid_request_error", "This is no opening handshake of a WebSocket."))
+
+    def _read_held(self) -> None:
+        held, self._held = self._held, None
+        if held and not self._transport.is_closing():
+            self.data_received(bytes(held))
 
     def _ask(self, upgrade: Request | Upgrade, request: HttpRequest) -> None:
         self._upgrade = upgrade

@@ -75,7 +75,10 @@ def error_response(status: int, type_: str, message: str, code: str | None = Non
 @lru_cache(maxsize=256)
 def split_target(target: str) -> tuple[str, Mapping[str, str]]:
     """Return the path and the query of a request's target; nearly every client asks for the same one."""
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:  # such as an authority that begins with a bracket
+        return target, {}
     return parts.path, MappingProxyType(dict(parse_qsl(parts.query, keep_blank_values=True)))
 
 

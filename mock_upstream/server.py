@@ -22,7 +22,7 @@ from conformance.wire.script import Fault, Script
 from mock_upstream.actions import Setup
 from mock_upstream.assignment import Assign, Assignment, Handshake
 from mock_upstream.auth import public_query, shown_key, subprotocols_of, without_secrets
-from mock_upstream.client_secrets import MODEL, ClientSecrets
+from mock_upstream.client_secrets import ClientSecrets, scope_of_preset
 from mock_upstream.connection import Connection
 from mock_upstream.handshakes import handshake_fault, refusal
 from mock_upstream.http import HttpRequest, error_response, json_response
@@ -174,8 +174,9 @@ class MockUpstream:
     def _serve(self, connection: Connection, request: HttpRequest) -> None:
         if request.problem is not None:
             connection.respond(error_response(400, "invalid_request_error", request.problem))
-        elif request.method == "GET" and request.path == "/health":
-            connection.respond(json_response(200, {"status": "ok", "served": self._served, "open": len(self._live)}))
+        elif request.method in ("GET", "HEAD") and request.path == "/health":
+            health = json_response(200, {"status": "ok", "served": self._served, "open": len(self._live)})
+            connection.respond(health if request.method == "GET" else health[: health.index(b"\r\n\r\n") + 4])
         elif request.path == f"{PATH}/client_secrets":
             connection.respond(self._secrets.answer(request, self._is_valid(request), self._unix_time()))
         elif request.method == "GET" and request.path == PATH:
@@ -249,13 +250,14 @@ class MockUpstream:
     def _setup(self, handshake: Handshake, assignment: Assignment) -> Setup:
         key = shown_key(handshake.headers, handshake.subprotocols)
         preset = self._secrets.preset(key, self._unix_time())
+        model, intent = scope_of_preset(preset)
         return Setup(
             script=assignment.script,
             seed=assignment.seed,
             epoch=assignment.epoch,
             conn=assignment.conn,
-            model=handshake.query.get("model", (preset or {}).get("model")),
-            intent=handshake.query.get("intent"),
+            model=handshake.query.get("model") or model,
+            intent=handshake.query.get("intent") or intent,
             query=handshake.query,
             headers={**without_secrets(handshake.headers), **_beta(handshake.subprotocols)},
             key=key,
@@ -301,16 +303,8 @@ class MockUpstream:
 
     def _make_session(self, config: Mapping[str, Any]) -> Core:
         """Make the session that an ephemeral key would have, to see what it says of its configuration."""
-        transcribes = config.get("type") == "transcription"
-        return self._new_session(
-            Setup(
-                epoch=self._unix_time(),
-                model=None if transcribes else str(config.get("model", MODEL)),
-                intent="transcription" if transcribes else None,
-                key="ek_",
-                preset=config,
-            )
-        )
+        model, intent = scope_of_preset(config)
+        return self._new_session(Setup(epoch=self._unix_time(), model=model, intent=intent, key="ek_", preset=config))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

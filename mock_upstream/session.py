@@ -9,6 +9,7 @@ times with the same seed give the same bytes.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -142,7 +143,7 @@ class Session:
             check_event({"type": "session.update", "session": preset})
             self._state.configure(preset)
         except Refused as refused:
-            return refused.error
+            return replace(refused.error, close=4000)  # there is no session to go on with (G)
         return None
 
     def _expire(self) -> None:
@@ -169,7 +170,7 @@ class Session:
         rule = state.rules.match(event)
         if rule is not None:
             self._obey(rule, event)
-        elif event.get("type") == "input_audio_buffer.append" and state.idle:
+        elif event.get("type") == "input_audio_buffer.append" and state.idle and state.created:
             self._carry_out(event)
         else:
             state.process(lambda: self._carry_out(event))

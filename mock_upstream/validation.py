@@ -106,7 +106,6 @@ def one_modality(value: Any, at: str) -> None:
 
 def _content(role: str, allowed: tuple[str, ...]) -> Check:
     """The parts of a message may be of its role's types only, and carry what their type is about."""
-    needs = {"input_text": "text", "output_text": "text", "input_audio": "audio", "input_image": "image_url"}
 
     def check(value: Any, at: str) -> None:
         if value.get("type") != "message" or value.get("role") != role:
@@ -117,10 +116,24 @@ def _content(role: str, allowed: tuple[str, ...]) -> Check:
                 raise Refused(missing_parameter(f"{where}.type"))
             if part["type"] not in allowed:
                 raise Refused(invalid_value(part["type"], allowed, f"{where}.type"))
-            if part.get(needs.get(part["type"], "type")) is None:
-                raise Refused(missing_parameter(f"{where}.{needs[part['type']]}"))
+            needed = _NEEDED_IN_PARTS.get(part["type"], "type")
+            if part.get(needed) is None:
+                raise Refused(missing_parameter(f"{where}.{needed}"))
 
     return check
+
+
+def _beta_item(value: Any, at: str) -> None:
+    """An item of the beta dialect carries what its type is about; the SDK declares one class for all of them."""
+    if value.get("type") is None:
+        raise Refused(missing_parameter(f"{at}.type"))
+    for name in _BETA_ITEMS.get(value["type"], ()):
+        if value.get(name) is None:
+            raise Refused(missing_parameter(f"{at}.{name}"))
+    for index, part in enumerate(value["content"] if value["type"] == "message" else ()):
+        for name in ("type", _NEEDED_IN_PARTS.get(str(part.get("type")), "type")):
+            if part.get(name) is None:
+                raise Refused(missing_parameter(f"{at}.content[{index}].{name}"))
 
 
 def _voice(value: Any, at: str) -> None:
@@ -140,6 +153,19 @@ _GA_CONTENT: Final = (
     _content("system", ("input_text",)),
     _content("assistant", ("output_text", "output_audio")),
 )
+_NEEDED_IN_PARTS: Final = {
+    "input_text": "text",
+    "output_text": "text",
+    "text": "text",
+    "input_audio": "audio",
+    "input_image": "image_url",
+}
+_BETA_ITEMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "message": ("role", "content"),
+    "function_call": ("name", "arguments"),
+    "function_call_output": ("call_id", "output"),
+    "item_reference": ("id",),
+}
 VOICES: Final = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 _ITEM_ID: Final = (longest(32), pattern(ITEM_ID_PATTERN))
 _TOOL: Final[Mapping[str, tuple[Check, ...]]] = {
@@ -194,6 +220,9 @@ BETA_LIMITS: Final[Mapping[str, tuple[Check, ...]]] = {
     "session.temperature": (at_least(0.6), at_most(1.2)),
     "session.speed": (at_least(0.25), at_most(1.5)),
     "response.metadata": (longest(16),),
+    "response.input[]": (_beta_item,),
+    "response.input[].id": _ITEM_ID,
+    "item": (_beta_item,),
     "item.id": _ITEM_ID,
     "content_index": (at_least(0),),
     "audio_end_ms": (at_least(0),),

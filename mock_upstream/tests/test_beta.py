@@ -158,3 +158,30 @@ def test_a_transcription_session_is_configured_by_its_own_event() -> None:
     (updated,) = client.ask({"type": "transcription_session.update", "session": update_})
     assert updated["type"] == "transcription_session.updated"
     assert updated["session"]["input_audio_transcription"]["model"] == "whisper-1"
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(
+    ("item", "missing"),
+    [
+        ({"role": "user"}, "type"),
+        ({"type": "message", "content": []}, "role"),
+        ({"type": "message", "role": "user"}, "content"),
+        ({"type": "message", "role": "user", "content": [{"text": "x"}]}, "content[0].type"),
+        ({"type": "message", "role": "user", "content": [{"type": "input_text"}]}, "content[0].text"),
+        ({"type": "message", "role": "user", "content": [{"type": "input_audio"}]}, "content[0].audio"),
+        ({"type": "function_call", "name": "f"}, "arguments"),
+        ({"type": "function_call", "arguments": "{}"}, "name"),
+        ({"type": "function_call_output", "output": "x"}, "call_id"),
+        ({"type": "function_call_output", "call_id": "x"}, "output"),
+    ],
+)
+def test_an_item_lacks_nothing_that_its_type_is_about(item: Any, missing: str, strict: bool) -> None:
+    client = beta(strict=strict)
+    for frame, at in [
+        ({"type": "conversation.item.create", "item": item}, "item"),
+        ({"type": "response.create", "response": {"input": [USER, item]}}, "response.input[1]"),
+    ]:
+        (event,) = client.ask(frame)
+        assert (event["error"]["code"], event["error"]["param"]) == ("missing_required_parameter", f"{at}.{missing}")
+    assert "conversation.item.created" in [event["type"] for event in client.ask(ITEM)]

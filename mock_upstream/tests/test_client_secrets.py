@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from conformance.clock import run
 from mock_upstream.actions import Setup
@@ -92,5 +93,55 @@ def test_a_wrong_request_is_told_what_is_wrong(
             assert answered == status
             assert content["error"]["param"] == param
             assert content["error"]["message"]
+
+    run(scene())
+
+
+@pytest.mark.parametrize(
+    ("session", "target", "model"),
+    [
+        ({"type": "realtime"}, "", "gpt-realtime"),
+        ({"type": "realtime", "model": "gpt-realtime-2.1"}, "", "gpt-realtime-2.1"),
+        ({"type": "realtime", "model": "gpt-realtime-2.1"}, "?model=", "gpt-realtime-2.1"),
+        ({"type": "realtime"}, "?model=gpt-realtime-mini", "gpt-realtime-mini"),
+        ({"type": "transcription"}, "", None),
+        ({"type": "transcription"}, "?intent=transcription", None),
+    ],
+)
+def test_a_connection_need_not_repeat_what_its_key_was_made_for(session: Any, target: str, model: str | None) -> None:
+    async def scene() -> None:
+        async with MockUpstream() as mock:
+            _, secret = await post(mock, orjson.dumps({"session": session}))
+            async with connect(
+                mock.url + target, additional_headers={"Authorization": f"Bearer {secret['value']}"}
+            ) as client:
+                created = orjson.loads(await client.recv())["session"]
+            assert (created["type"], created.get("model")) == (session["type"], model)
+            assert secret["session"]["type"] == session["type"]
+
+    run(scene())
+
+
+def test_a_key_of_one_kind_of_session_opens_no_other() -> None:
+    async def scene() -> None:
+        async with MockUpstream() as mock:
+            _, secret = await post(mock, b'{"session": {"type": "realtime"}}')
+            headers = {"Authorization": f"Bearer {secret['value']}"}
+            async with connect(f"{mock.url}?intent=transcription", additional_headers=headers) as client:
+                assert orjson.loads(await client.recv())["type"] == "error"
+                with pytest.raises(ConnectionClosed):
+                    await client.recv()
+                assert client.close_code == 4000
+
+    run(scene())
+
+
+def test_a_body_nested_too_deep_is_no_json() -> None:
+    async def scene() -> None:
+        async with MockUpstream() as mock:
+            status, content = await post(
+                mock, b'{"session": {"type": "realtime", "tools": %b}}' % (b"[" * 500 + b"]" * 500)
+            )
+            assert (status, content["error"]["message"]) == (400, "We could not parse the JSON body of your request.")
 
     run(scene())

@@ -60,6 +60,7 @@ async def feed(*segments: bytes) -> tuple[bytes, Puppet]:
     for segment in segments:
         if not transport.closing:
             connection.data_received(segment)
+            await asyncio.sleep(0)
     connection.eof_received()
     connection.connection_lost(None)
     assert mock._failures == []
@@ -99,6 +100,41 @@ def test_a_request_may_come_in_pieces(cut: int) -> None:
     written, puppet = asyncio.run(feed(UPGRADE[:cut], UPGRADE[cut:], masked(0x81, b"{}")))
     assert written.startswith(b"HTTP/1.1 101 ")
     assert puppet.received == ["{}"]
+
+
+FRAMES = masked(0x81, b"{}") + masked(0x89, b"1234")
+
+
+@pytest.mark.parametrize("upgrade", [UPGRADE, UPGRADE.replace(b"Host: x", b"Sec-WebSocket-Protocol: realtime")])
+@pytest.mark.parametrize("cut", [len(UPGRADE) - 5, len(UPGRADE), len(UPGRADE) + 3, len(UPGRADE) + len(FRAMES)])
+def test_frames_that_do_not_wait_for_the_answer_are_answered_after_it(upgrade: bytes, cut: int) -> None:
+    stream = upgrade + FRAMES
+    written, puppet = asyncio.run(feed(stream[:cut], stream[cut:]))
+    assert puppet.received == ["{}"]
+    assert written.startswith(b"HTTP/1.1 101 ")
+    greeted = written.find(b"session.created")
+    assert 0 < greeted < min(written.find(b'"answer"'), written.find(b"\x8a\x041234"))
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"HEAD"])
+@pytest.mark.parametrize("target", [b"http://[x/v1/realtime", b"//[x", b"[", b"http://\xe2\x84\x80/"])
+@pytest.mark.parametrize("head", [UPGRADE, b"GET / HTTP/1.1\r\n\r\n"])
+def test_a_target_that_is_no_url_is_not_found(method: bytes, target: bytes, head: bytes) -> None:
+    written, _ = asyncio.run(feed(b" ".join([method, target, head.split(b" ", 2)[2]])))
+    assert written.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 400 "))
+
+
+def test_a_connection_is_let_go_even_if_its_end_fails() -> None:
+    async def scene() -> None:
+        mock = MockUpstream(new_session=Puppet())
+        connection = mock._connect()
+        connection.connection_made(Memory())
+        connection._end = None  # type: ignore[assignment, method-assign]
+        with pytest.raises(TypeError):
+            connection.connection_lost(None)
+        assert mock._connections == set()
+
+    asyncio.run(scene())
 
 
 def test_a_ping_between_fragments_is_answered_and_the_message_is_whole() -> None:

@@ -162,6 +162,20 @@ def test_another_path_is_not_found(path: str) -> None:
     play(scene)
 
 
+def test_health_answers_an_old_balancer_too() -> None:
+    async def scene() -> None:
+        async with MockUpstream(new_session=Puppet()) as mock:
+            for request, ending in [(b"GET /health HTTP/1.0", b"}"), (b"HEAD /health HTTP/1.1", b"\r\n\r\n")]:
+                reader, writer = await asyncio.open_connection("127.0.0.1", mock.port)
+                writer.write(request + b"\r\n\r\n")
+                answer = await reader.read()
+                assert answer.startswith(b"HTTP/1.1 200 OK")
+                assert answer.endswith(ending)
+                writer.close()
+
+    play(scene)
+
+
 def test_health_answers_over_plain_http() -> None:
     async def scene() -> None:
         async with MockUpstream(new_session=Puppet()) as mock, connect(mock.url):
@@ -174,7 +188,13 @@ def test_health_answers_over_plain_http() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", [b"BREW /pot\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"]
+    "request_",
+    [
+        b"BREW /pot\r\n\r\n",
+        b"\x16\x03\x01\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /v1/realtime HTTP/1.1\r\nUpgrade: websocket\r\nno header\r\n\r\n",
+    ],
 )
 def test_what_is_no_request_of_ours_gets_a_400(request_: bytes) -> None:
     async def scene() -> None:

@@ -1,9 +1,16 @@
 """A session from its greeting to its end: configuration, ids, expiry."""
 
+from base64 import b64encode
+
+import orjson
+
 from conformance.wire.durations import SECOND
 from conformance.wire.ids import decode_clock
 from conformance.wire.script import Fault
+from mock_upstream.actions import Send, Setup
 from mock_upstream.profiles import DEFAULT_INSTRUCTIONS
+from mock_upstream.session import Session
+from mock_upstream.tests.clients import SPEECH
 from mock_upstream.tests.driving import WEATHER, Client, rule, update
 
 
@@ -117,3 +124,13 @@ def test_a_silent_model_creates_a_response_and_says_nothing() -> None:
     client = Client(rule(fault=Fault("silent-model")))
     client.turn()
     assert client.types[-1] == "response.created"
+
+
+def test_nothing_precedes_session_created_however_early_the_client_speaks() -> None:
+    session = Session(Setup(model="gpt-realtime"))
+    append = {"type": "input_audio_buffer.append", "audio": b64encode(SPEECH).decode()}
+    actions = [*session.open(0), *session.receive(orjson.dumps(append).decode(), 0), *session.wake(100_000)]
+    assert [action.event["type"] for action in actions if isinstance(action, Send) and action.event] == [
+        "session.created",
+        "input_audio_buffer.speech_started",
+    ]
