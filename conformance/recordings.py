@@ -1,17 +1,26 @@
 """A recorded session, in whichever form it was kept: a recording of ours, or a cassette."""
 
 from pathlib import Path
+from typing import Final
 
 from conformance.cassette import load_cassette
 from conformance.wire.recording import Recording, load
 
+_CASSETTES: Final = frozenset({".yaml", ".yml", ".json"})
+_COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
+"""How gzip, bzip2, xz, zstd and zip files begin."""
+
 
 def read_any(path: Path) -> Recording:
-    """Read a recording (JSON lines) or a cassette (``.yaml``, ``.yml``).
+    """Read a recording (JSON lines) or a cassette (``.yaml``, ``.yml``, ``.json``).
 
     Raises:
         ScenarioError: it is no cassette.
         ValueError: it is no recording.
         OSError: it cannot be read.
     """
-    return load_cassette(path) if path.suffix in {".yaml", ".yml"} else load(path)
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(_COMPRESSED):
+        raise ValueError(f"{path} is compressed; unpack it first")
+    return load_cassette(path) if path.suffix in _CASSETTES else load(path)

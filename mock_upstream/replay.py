@@ -200,6 +200,11 @@ class Replay:
         return ", ".join(wanted)
 
 
+def connections(recording: Recording) -> list[int]:
+    """Return the numbers of the connections of a recording's upstream leg."""
+    return sorted({frame.conn for frame in recording.frames if frame.leg is Leg.UPSTREAM and frame.kind is not Kind.MARK})
+
+
 class _Audio:
     """Gives folded audio a body again."""
 

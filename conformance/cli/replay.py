@@ -12,7 +12,7 @@ from conformance.recordings import read_any
 from conformance.scenario.mistakes import ScenarioError
 from conformance.wire.script import ReplaySource, Script
 from mock_upstream.assignment import Assignment, Handshake
-from mock_upstream.replay import Replay
+from mock_upstream.replay import Replay, connections
 from mock_upstream.server import MockUpstream
 
 
@@ -31,6 +31,8 @@ def command(
 ) -> None:
     """Serve the upstream side of a recorded session: same events, order and gaps, ids re-bound, until Ctrl-C.
 
+    A recording of several connections is served one by one, and from the start again after the last.
+
     Example: conformance replay runs/latest/recordings/greeting/idle/null/1.jsonl --listen 127.0.0.1:8767
     """
     try:
@@ -42,9 +44,12 @@ def command(
     desk = Desk(record=make_folder("replay", "--record", record), log=log)
     script = Script(replay=source)
 
+    recorded = connections(source.recording)
+
     def assign(_: Handshake) -> Assignment:
+        conn = recorded[desk.count % len(recorded)]
         visit = desk.admit()
-        return Assignment(script, 0, visit.epoch, visit.now, visit.sink, done=visit.done)
+        return Assignment(script, 0, visit.epoch, visit.now, visit.sink, conn=conn, done=visit.done)
 
     server = MockUpstream(assign, host=host, port=port)
 

@@ -57,14 +57,14 @@ class Document:
         return self.values.get(path, Place())
 
 
-def read_yaml(text: str, file: str) -> Document:
-    """Read a document.
+def read_yaml(text: str, file: str, *, max_size: int = MAX_SIZE, max_values: int = MAX_VALUES) -> Document:
+    """Read a document of at most ``max_size`` characters and ``max_values`` values; the defaults are for what people write.
 
     Raises:
         ScenarioError: it is no YAML, or beyond a bound. Duplicate keys are collected in ``mistakes`` instead.
     """
-    if len(text) > MAX_SIZE:
-        raise _error(file, Place(), f"the file has {len(text)} characters; at most {MAX_SIZE} are read")
+    if len(text) > max_size:
+        raise _error(file, Place(), f"the file has {len(text)} characters; at most {max_size} are read")
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.Scanner = _BoundedScanner
@@ -78,7 +78,7 @@ def read_yaml(text: str, file: str) -> Document:
     except RecursionError:
         raise _error(file, Place(), f"nested too deeply; at most {MAX_DEPTH} levels are read") from None
     document = Document(file)
-    document.data = _Builder(document).build(node, ()) if node is not None else None
+    document.data = _Builder(document, max_values).build(node, ()) if node is not None else None
     return document
 
 
@@ -96,16 +96,18 @@ class _BoundedScanner(Scanner):
 class _Builder:
     """Turns composed nodes into data; counts what aliases expand to."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, max_values: int) -> None:
         self._document = document
+        self._max_values = max_values
         self._count = 0
 
     def build(self, node: Node, path: Path) -> Any:
         place = Place(node.start_mark.line + 1, node.start_mark.column + 1)
         self._document.values[path] = place
         self._count += 1
-        if self._count > MAX_VALUES:
-            raise _error(self._document.file, place, f"aliases expand to more than {MAX_VALUES} values")
+        if self._count > self._max_values:
+            sentence = f"there are more than {self._max_values} values, aliases expanded"
+            raise _error(self._document.file, place, sentence)
         if len(path) > MAX_DEPTH:
             raise _error(self._document.file, place, f"nested too deeply; at most {MAX_DEPTH} levels are read")
         if str(node.tag) not in _OWN_TAGS:
