@@ -77,13 +77,12 @@ def rules_on(cell: Cell, target: Target, rules: Mapping[str, Rule]) -> list[Rule
     voice_agent = cell.speaks is Speaks.VOICE_AGENT
     gateway = not voice_agent and has_subject(cell, target)
     named = {*target.rules_on, *cell.refs, *(check.ref for check in cell.checks)}
+    kinds = {RuleKind.API, RuleKind.UPSTREAM} | ({RuleKind.CONTRACT} if voice_agent else set())
 
     def is_on(rule: Rule) -> bool:
         if rule.id.startswith(_GATEWAY):
             return gateway
-        if rule.kind is RuleKind.API or rule.kind is RuleKind.UPSTREAM:
-            return True
-        return (rule.kind is RuleKind.CONTRACT and (voice_agent or rule.realtime)) or rule.id in named
+        return rule.kind in kinds or (rule.kind is RuleKind.CONTRACT and rule.realtime) or rule.id in named
 
     return [rule for rule in rules.values() if rule.id not in target.rules_off and is_on(rule)]
 

@@ -99,6 +99,8 @@ def folded(frame: Frame) -> Mapping[str, Any]:
     Empty if it holds none: a peer may send an object where audio belongs, and then nothing has been folded.
     """
     body = frame.data if frame.kind is Kind.BINARY else mapping(frame.data.get(AUDIO_FIELDS.get(frame.type, "")))
-    whole = isinstance(body.get("bytes"), int) and isinstance(body.get("sha256", ""), str)
-    loud = _NUMBERS.issuperset(map(type, listed(body.get("rms"))))
-    return body if (whole and loud) or isinstance(body.get("chars"), int) else {}
+    if isinstance(body.get("bytes"), int) and isinstance(body.get("sha256", ""), str):
+        rms = body.get("rms")
+        if not isinstance(rms, list) or _NUMBERS.issuperset(map(type, rms)):
+            return body
+    return body if isinstance(body.get("chars"), int) else {}

@@ -5,8 +5,7 @@ be shown byte by byte where both sides share offsets, and across a resampler by 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +27,7 @@ _ALIKE: Final = 0.35
 """Two envelopes differ when more than this share of their energy lies elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One audio body: ``stream`` hashes everything up to the offset ``at`` in bytes, this body included."""
 
     frame: Frame

@@ -41,14 +41,15 @@ class Conn:
 
     def add(self, frame: Frame) -> None:
         """Take the next frame of this connection."""
-        if frame.kind is Kind.OPEN:
-            self.opened = self.opened or frame
-        elif frame.kind is Kind.CLOSE:
-            self.closed = self.closed or frame
+        if frame.kind is Kind.TEXT or frame.kind is Kind.BINARY:
+            if self.leg is Leg.UPSTREAM or self.left is None:
+                self.events.append(frame)  # what still reached a client that had left is nobody's
         elif frame.kind is Kind.MARK:
             self.marks.append(frame)
-        elif self.leg is Leg.UPSTREAM or self.left is None:
-            self.events.append(frame)  # what still reached a client that had left is nobody's
+        elif frame.kind is Kind.OPEN:
+            self.opened = self.opened or frame
+        else:
+            self.closed = self.closed or frame
 
     @cached_property
     def up(self) -> list[Frame]:
