@@ -111,18 +111,20 @@ class Live:
         """Carry out a step; a run of ordinary events, perhaps hundreds of deltas, goes out and is recorded together."""
         run: list[bytes] = []
         for action in actions:
-            if type(action) is Send and action.is_ordinary and self._many is not None:
-                run.append(action.text)
-                continue
-            self._send_run(run)
-            if isinstance(action, Send):
-                self._send(action)
-            else:
+            if not isinstance(action, Send):
+                self._send_run(run)
                 self._carry_out(action)
+            elif self._many is not None and action.is_ordinary:
+                run.append(action.text)
+            else:
+                self._send_run(run)
+                self._send(action)
         self._send_run(run)
 
     def _send_run(self, run: list[bytes]) -> None:
-        if run and self._many is not None and not self._over:
+        if not run:
+            return
+        if self._many is not None and not self._over:
             self._connection.send_many(run)
             self._many(self._conn, Direction.DOWN, run)
         run.clear()

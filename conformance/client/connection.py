@@ -1,7 +1,6 @@
 """One connection of the client leg: what goes over it is recorded as it goes."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 
 import orjson
@@ -46,7 +45,7 @@ class Line:
         """
         is_binary = isinstance(message, bytes)
         self._sink(self.conn, Direction.UP, Kind.BINARY if is_binary else Kind.TEXT, message)
-        body = orjson.dumps(message) if isinstance(message, Mapping) else message
+        body = message if isinstance(message, (str, bytes)) else orjson.dumps(message)
         broadcast((self._socket,), body, text=not is_binary)
 
     async def ping(self) -> bool:

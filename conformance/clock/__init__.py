@@ -40,8 +40,9 @@ async def sleep_until(when: float, loop: asyncio.AbstractEventLoop) -> None:
     timer = loop.call_at(when, _wake, awake)
     try:
         await awake
-    finally:
+    except asyncio.CancelledError:
         timer.cancel()
+        raise
 
 
 def _wake(sleeper: asyncio.Future[None]) -> None:

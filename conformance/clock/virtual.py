@@ -79,8 +79,8 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready; if nothing is, let ``timeout`` seconds (None: for ever) pass on the virtual clock."""
-        if self._watched == 1 and timeout is not None and not self._outside():
-            # Only the loop's own wake-up pipe is watched, and nobody is there to write to it.
+        if self._watched == 1 and timeout is not None and (timeout <= 0 or not self._outside()):
+            # Only the loop's own wake-up pipe is watched: nobody is there to write to it, or the loop is awake anyway.
             self.now += round(timeout * SECOND) if timeout > 0 else 0
             return []
         ready = super().select(0)

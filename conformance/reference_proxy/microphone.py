@@ -113,7 +113,7 @@ class Microphone(Tools):
         A rest that is too short alone is padded, but only after a response: it came during that response, and what follows
         would come too late for it.
         """
-        if not self.owns_commits or self.active is not None:
+        if not self._waiting_bytes or not self.owns_commits or self.active is not None:
             return False
         waiting = self.waiting
         is_rest = waiting > 0 and self.waiting_since < self.ended_at

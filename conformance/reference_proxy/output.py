@@ -69,7 +69,8 @@ class Output(Microphone):
     def timers(self) -> list[Timer]:
         """Add: finished texts, errors that have waited long enough."""
         timers = super().timers()
-        timers += [(message.due, self.send_due_texts) for _, message in self.due_texts]
+        if self.due_texts:
+            timers += [(message.due, self.send_due_texts) for _, message in self.due_texts]
         if self.held_errors:
             timers.append((self.held_errors[0][0], self.release_errors))
         return timers

@@ -220,11 +220,11 @@ class Recorder:
     def _read(
         self, leg: Leg, conn: int, direction: Direction, kind: Kind, body: str | bytes | Mapping[str, Any]
     ) -> tuple[str, Mapping[str, Any]]:
-        if kind is Kind.BINARY and isinstance(body, Mapping):
-            return "", body
         if kind is Kind.BINARY:
-            return "", fold_binary(bytes(body) if isinstance(body, bytes) else b"", self._streams.of(leg, conn, direction))
-        if isinstance(body, str | bytes):
+            if isinstance(body, bytes):
+                return "", fold_binary(body, self._streams.of(leg, conn, direction))
+            return "", body if isinstance(body, Mapping) else fold_binary(b"", self._streams.of(leg, conn, direction))
+        if isinstance(body, (str, bytes)):
             try:
                 event = orjson.loads(body)
             except orjson.JSONDecodeError:
