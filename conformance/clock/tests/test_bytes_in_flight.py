@@ -55,14 +55,14 @@ def test_a_frame_is_answered_before_the_clock_moves(clock: Clock, network: Calla
             start = loop.time()
             for number in range(20):
                 await client.send(str(number))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(60):
                     assert await client.recv() == str(number)
             return loop.time() - start
 
     elapsed = run(main(), clock=clock)
     if clock is Clock.VIRTUAL:
         assert elapsed == pytest.approx(0, abs=0.2)  # on TCP an honest millisecond may pass, on Unix sockets nothing
-    assert elapsed < 5
+    assert elapsed < 60
 
 
 def test_a_16_mib_frame_arrives_whole_before_the_clock_moves(clock: Clock, network: Callable[[Handler], Any]) -> None:
@@ -71,12 +71,12 @@ def test_a_16_mib_frame_arrives_whole_before_the_clock_moves(clock: Clock, netwo
         async with network(echo) as client:
             start = loop.time()
             await client.send(bytes(BIG))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(200):
                 return len(await client.recv()), loop.time() - start
 
     size, elapsed = run(main(), clock=clock)
     assert size == BIG
-    assert elapsed < 30
+    assert elapsed < 200
 
 
 def test_a_16_mib_frame_takes_no_virtual_time_on_a_unix_socket(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_paused_reader_does_not_hold_the_clock(clock: Clock, network: Callable
 
     count, elapsed = run(main(), clock=clock)
     assert count == 200
-    assert nap - 0.01 <= elapsed < nap + 20
+    assert nap - 0.01 <= elapsed < nap + 200
 
 
 async def _send_many(client: ClientConnection, count: int) -> None:
@@ -135,7 +135,7 @@ def test_a_close_is_seen_before_the_clock_moves(network: Callable[[Handler], Any
     async def main() -> tuple[int | None, float]:
         loop = asyncio.get_running_loop()
         async with network(leave) as client:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await client.wait_closed()
             return client.close_code, loop.time()
 
@@ -149,7 +149,7 @@ def test_a_refused_connection_is_refused_at_once_on_the_virtual_clock() -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
             with pytest.raises(ConnectionRefusedError):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(60):
                     await asyncio.open_connection("127.0.0.1", taken.getsockname()[1])
         return asyncio.get_running_loop().time()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conformance.clock import Clock, Deadlock, run, stopwatch
+from conformance.clock import Clock, Deadlock, run, sleep_until, stopwatch
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def clock(request: pytest.FixtureRequest) -> Clock:
 def test_a_sleep_takes_its_time_on_the_loop_and_no_wall_time_on_the_virtual_one(clock: Clock) -> None:
     measured = measure(asyncio.sleep(0.05, "slept"), clock)
     assert measured.result == "slept"
-    assert 0.05 <= measured.loop_s < 5
+    assert 0.05 <= measured.loop_s < 60
     if clock is Clock.VIRTUAL:
         assert measured.loop_s == 0.05
     else:
@@ -50,15 +50,17 @@ def test_a_sleep_takes_its_time_on_the_loop_and_no_wall_time_on_the_virtual_one(
 def test_an_hour_passes_at_once_on_the_virtual_clock() -> None:
     measured = measure(asyncio.sleep(3600), Clock.VIRTUAL)
     assert measured.loop_s == 3600
-    assert measured.wall_s < 5
+    assert measured.wall_s < 60
 
 
 def test_timers_run_in_the_order_of_their_times(clock: Clock) -> None:
     async def main() -> list[str]:
         order: list[str] = []
+        loop = asyncio.get_running_loop()
+        start = loop.time()
 
         async def later(delay: float, name: str) -> None:
-            await asyncio.sleep(delay)
+            await sleep_until(start + delay, loop)
             order.append(name)
 
         await asyncio.gather(later(0.03, "c"), later(0.01, "a"), later(0.02, "b"))
@@ -71,14 +73,14 @@ def test_a_timeout_fires_at_its_time(clock: Clock) -> None:
     async def main() -> str:
         try:
             async with asyncio.timeout(0.02):
-                await asyncio.sleep(1)
+                await asyncio.sleep(60)
         except TimeoutError:
             return "timed out"
         return "slept"
 
     measured = measure(main(), clock)
     assert measured.result == "timed out"
-    assert 0.02 <= measured.loop_s < 1
+    assert 0.02 <= measured.loop_s < 60
 
 
 def test_the_virtual_time_is_a_whole_number_of_microseconds() -> None:
@@ -124,12 +126,12 @@ def test_an_executor_job_keeps_the_clock_from_running_ahead(clock: Clock) -> Non
         return "done"
 
     async def main() -> str:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             return await asyncio.to_thread(job)
 
     measured = measure(main(), clock)
     assert measured.result == "done"
-    assert measured.loop_s < 3
+    assert measured.loop_s < 60
     assert measured.wall_s >= 0.05
     if clock is Clock.VIRTUAL:
         assert measured.loop_s == 0  # what the job took in real time is not in the virtual time
@@ -178,17 +180,17 @@ def test_name_resolution_keeps_the_clock_from_running_ahead(clock: Clock, monkey
     monkeypatch.setattr("socket.getaddrinfo", slow_resolver)
 
     async def main() -> Any:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             return await asyncio.get_running_loop().getaddrinfo("somewhere.example", 80)
 
     measured = measure(main(), clock)
     assert measured.result[0][4] == ("127.0.0.1", 80)
-    assert measured.loop_s < 3
+    assert measured.loop_s < 60
 
 
 def test_a_live_subprocess_keeps_the_clock_from_running_ahead(clock: Clock) -> None:
     async def main() -> bytes:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(200):
             child = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", "print('from the child')", stdout=asyncio.subprocess.PIPE
             )
@@ -197,7 +199,7 @@ def test_a_live_subprocess_keeps_the_clock_from_running_ahead(clock: Clock) -> N
 
     measured = measure(main(), clock)
     assert measured.result == b"from the child\n"
-    assert measured.loop_s < 20
+    assert measured.loop_s < 200
 
 
 def test_the_clock_jumps_again_when_the_subprocess_has_ended() -> None:
@@ -210,7 +212,7 @@ def test_the_clock_jumps_again_when_the_subprocess_has_ended() -> None:
     measured = measure(main(), Clock.VIRTUAL)
     assert measured.result == 3
     assert measured.loop_s >= 3600
-    assert measured.wall_s < 20
+    assert measured.wall_s < 200
 
 
 def test_time_passes_as_slowly_as_the_walls_while_a_subprocess_waits_for_us() -> None:
