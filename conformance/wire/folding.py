@@ -6,10 +6,10 @@ which the stream's hash was taken (the total so far, this body included).
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -27,6 +27,8 @@ AUDIO_FIELDS: Final = {
 _HEAD: Final = 2_000
 _SMALL: Final = 16 * 1024
 """Bytes of a body whose measures are remembered; two thousand of them are 32 MiB at most."""
+_LATEST: Final = 32
+"""Bodies that a recording remembers to meet them again on its other leg."""
 KeepAudio = Callable[[str, bytes], None]
 """Called with the sha256 (hex) and the bytes of each audio body, for ``--keep-audio``."""
 
@@ -34,29 +36,81 @@ KeepAudio = Callable[[str, bytes], None]
 class AudioStream:
     """The audio of one direction of one connection; folds each body and keeps the running hash."""
 
-    def __init__(self, format_: AudioFormat = PCM_24K, keep: KeepAudio | None = None) -> None:
+    def __init__(
+        self, format_: AudioFormat = PCM_24K, keep: KeepAudio | None = None, lately: "Lately | None" = None
+    ) -> None:
         """Start an empty stream in a format that may change later."""
         self.format = format_
         self._keep = keep
+        self._lately = lately
         self._hash = hashlib.sha256()
+        self._digest = ""
         self._size = 0
 
     def fold(self, body: bytes) -> dict[str, Any]:
         """Return what stands in for this body."""
-        size = len(body)
-        self._hash.update(body)
-        self._size += size
-        digest, ms, rms = (_measure_once if size <= _SMALL else _measure)(body, self.format.encoding, self.format.rate)
+        place = (self._digest, self.format.encoding, self.format.rate)
+        known = None if self._lately is None else self._lately.find(place, body)
+        if known is None:
+            known = self._measure(body)
+            if self._lately is not None:
+                self._lately.keep(place, known)
+        self._hash, self._digest = known.hash, known.digest
+        self._size += len(body)
         if self._keep is not None:
-            self._keep(digest, body)
+            self._keep(known.sha256, body)
         return {
-            "bytes": size,
-            "ms": ms,
-            "sha256": digest,
-            "stream_sha256": self._hash.hexdigest(),
+            "bytes": len(body),
+            "ms": known.ms,
+            "sha256": known.sha256,
+            "stream_sha256": known.digest,
             "at": self._size,
-            "rms": list(rms),
+            "rms": list(known.rms),
         }
+
+    def _measure(self, body: bytes) -> "_Folded":
+        hash_ = self._hash.copy()  # the one so far may be that of another stream, too
+        hash_.update(body)
+        measure = _measure_once if len(body) <= _SMALL else _measure
+        return _Folded(body, hash_, hash_.hexdigest(), *measure(body, self.format.encoding, self.format.rate))
+
+
+class _Folded(NamedTuple):
+    """A body, the hash of its stream up to its end, and its measures."""
+
+    body: bytes
+    hash: "hashlib._Hash"
+    digest: str
+    sha256: str
+    ms: float
+    rms: Sequence[int]
+
+
+class Lately:
+    """What the streams of a recording folded lately.
+
+    What crosses one leg soon crosses the other: the same body at the same place in a stream that began alike, which need
+    not be hashed again. A place is a stream's hash so far and its format.
+    """
+
+    def __init__(self) -> None:
+        self._folded: dict[tuple[str, Encoding, int], _Folded] = {}
+
+    def __len__(self) -> int:
+        return len(self._folded)
+
+    def find(self, place: tuple[str, Encoding, int], body: bytes) -> _Folded | None:
+        """Return what was folded at this place, if it was this body."""
+        known = self._folded.get(place)
+        return known if known is not None and known.body == body else None
+
+    def keep(self, place: tuple[str, Encoding, int], folded: _Folded) -> None:
+        """Remember a body, and forget the oldest of many."""
+        if len(folded.body) > _SMALL:
+            return
+        if len(self._folded) >= _LATEST:
+            del self._folded[next(iter(self._folded))]
+        self._folded[place] = folded
 
 
 def _measure(body: bytes, encoding: Encoding, rate: int) -> tuple[str, float, tuple[int, ...]]:
@@ -66,7 +120,7 @@ def _measure(body: bytes, encoding: Encoding, rate: int) -> tuple[str, float, tu
 
 
 _measure_once = lru_cache(maxsize=2048)(_measure)
-"""The same, remembered: most bodies cross both legs, and come again in the next attempt."""
+"""The same, remembered: most bodies come again in the next attempt."""
 
 
 def fold_event(event: Mapping[str, Any], stream: AudioStream) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ import orjson
 from conformance.wire.audio import AudioFormat
 from conformance.wire.depth import is_too_deep
 from conformance.wire.durations import SECOND, Micros
-from conformance.wire.folding import AUDIO_FIELDS, KeepAudio, fold_binary, fold_event, fold_unreadable
+from conformance.wire.folding import AUDIO_FIELDS, KeepAudio, Lately, fold_binary, fold_event, fold_unreadable
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.streams import DECLARING, Streams
 from conformance.wire.streams import session_format as session_format
@@ -144,7 +144,8 @@ class Recorder:
         self.footer: Footer | None = None
         self.listeners: list[Callable[[Frame], None]] = []
         self._now = now
-        self._streams = Streams(client_format, keep_audio)
+        # Without frames it is the recording of one leg, and of sessions by the hundred: nothing to be met again.
+        self._streams = Streams(client_format, keep_audio, Lately() if keep_frames else None)
         plain = [secret for secret in secrets if len(secret) >= 6]
         self._secrets = tuple({form: None for secret in plain for form in (orjson.dumps(secret)[1:-1], secret.encode())})
         self._blotted: dict[int, bytes] = {}

@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 
 from conformance.wire.audio import AudioFormat, realtime_format, voice_agent_format
-from conformance.wire.folding import AudioStream, KeepAudio
+from conformance.wire.folding import AudioStream, KeepAudio, Lately
 from conformance.wire.frames import Direction, Leg
 
 REALTIME: Final = frozenset({"session.created", "session.updated"})
@@ -19,9 +19,10 @@ _MOST_UNREAD: Final = 100
 class Streams:
     """All streams of a recording; a format may be declared by an event's bytes, which are read once there is audio."""
 
-    def __init__(self, client_format: AudioFormat | None, keep: KeepAudio | None) -> None:
+    def __init__(self, client_format: AudioFormat | None, keep: KeepAudio | None, lately: Lately | None = None) -> None:
         self._client_format = client_format
         self._keep = keep
+        self._lately = lately
         self._streams: dict[tuple[Leg, int, Direction], AudioStream] = {}
         self._unread: dict[tuple[Leg, int], list[bytes]] = {}
 
@@ -31,7 +32,7 @@ class Streams:
             self._read(leg, conn)
         key = (leg, conn, direction)
         if key not in self._streams:
-            self._streams[key] = AudioStream(keep=self._keep)
+            self._streams[key] = AudioStream(keep=self._keep, lately=self._lately)
             if leg is Leg.CLIENT and self._client_format is not None:
                 self._streams[key].format = self._client_format
         return self._streams[key]

@@ -2,10 +2,14 @@
 
 import hashlib
 from base64 import b64encode
+from itertools import zip_longest
 
 import pytest
 
-from conformance.wire.folding import AudioStream, fold_binary, fold_event, fold_unreadable
+from conformance.wire.audio import PCM_24K, AudioFormat, Encoding
+from conformance.wire.folding import AudioStream, Lately, fold_binary, fold_event, fold_unreadable
+
+BODIES = [b"\x10\x00" * 480, b"\x20\x00" * 480, bytes(960)]
 
 
 def test_an_audio_body_becomes_its_measure() -> None:
@@ -76,3 +80,24 @@ def test_words_in_a_binary_frame_are_seen_and_audio_is_not_mistaken_for_them() -
 
 def test_text_that_is_no_json_is_cut_to_its_head() -> None:
     assert fold_unreadable("x" * 5_000) == {"raw": "x" * 2_000, "chars": 5_000}
+
+
+@pytest.mark.parametrize("there", [BODIES, BODIES[::-1], [BODIES[0], BODIES[2], BODIES[1]], [b"".join(BODIES)], BODIES[:2]])
+@pytest.mark.parametrize("format_", [PCM_24K, AudioFormat(Encoding.ULAW, 8_000)])
+def test_two_streams_fold_together_as_they_would_alone(there: list[bytes], format_: AudioFormat) -> None:
+    lately = Lately()
+    one, other = AudioStream(lately=lately), AudioStream(format_, lately=lately)
+    alone, other_alone = AudioStream(), AudioStream(format_)
+    for mine, theirs in zip_longest(BODIES, there):
+        for stream, same, body in ((one, alone, mine), (other, other_alone, theirs)):
+            if body is not None:
+                assert stream.fold(body) == same.fold(body)
+
+
+def test_a_recording_remembers_few_bodies_and_no_large_ones() -> None:
+    lately = Lately()
+    stream = AudioStream(lately=lately)
+    for number in range(100):
+        stream.fold(bytes([number]) * 960)
+    stream.fold(bytes(1024 * 1024))
+    assert len(lately) == 32
