@@ -99,10 +99,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Open the run folder once the selection is known; workers use the controller's."""
     config = session.config
     items = [item for item in session.items if isinstance(item, AttemptItem)]
-    runs_nothing = config.option.collectonly or config.stash[_RUN].options.dry_run
+    run = config.stash[_RUN]
     broken = session.testsfailed and not config.option.continue_on_collection_errors
-    broken = broken or not config.stash[_RUN].is_planned  # pytest finishes a collection that a usage error ended, too
-    if items and not runs_nothing and not broken and not hasattr(config, "workerinput"):
+    broken = broken or not run.is_planned  # pytest finishes a collection that a usage error ended, too
+    if not items or broken or config.option.collectonly or hasattr(config, "workerinput"):
+        return
+    _say_real(config, items)
+    if not run.options.dry_run:
         _open(config).announce(items)
 
 
@@ -171,11 +174,16 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say on the very first line when the real API is driven, however quiet the run."""
-    run = session.config.stash[_RUN]
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if run.options.is_real and reporter is not None and not hasattr(session.config, "workerinput"):
-        reporter.write_line(run.real_api_line())
+    """Say on the very first line when the real API is driven; a quiet run writes nothing before it knows how often."""
+    config = session.config
+    if config.get_verbosity() >= 0 or getattr(config.option, "numprocesses", None):
+        _say_real(config)
+
+
+def _say_real(config: pytest.Config, items: list[AttemptItem] | None = None) -> None:
+    run, reporter = config.stash[_RUN], config.pluginmanager.get_plugin("terminalreporter")
+    if run.options.is_real and reporter is not None and not hasattr(config, "workerinput"):
+        reporter.write_line(run.real_api_line(items))
 
 
 @pytest_asyncio.fixture

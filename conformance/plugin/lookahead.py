@@ -68,13 +68,18 @@ class LookAhead(Generic[Key, Result]):
         with self._lock:
             return bool(self._pending)
 
-    def finished(self) -> list[tuple[Key, Result]]:
-        """Hand over the results that nobody has asked for."""
+    def finished(self) -> list[tuple[Key, Result | Exception]]:
+        """Hand over what nobody has asked for: results, and what was raised in place of one."""
         with self._lock:
             done = [(key, future) for key, future in self._pending.items() if future.done()]
             for key, _ in done:
                 del self._pending[key]
-        return [(key, future.result()) for key, future in done if not future.cancelled() and future.exception() is None]
+        ended = [(key, future, future.exception()) for key, future in done if not future.cancelled()]
+        return [
+            (key, future.result() if error is None else error)
+            for key, future, error in ended
+            if error is None or isinstance(error, Exception)
+        ]
 
     def call(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run one piece of work on the background loop and wait for it."""

@@ -72,12 +72,15 @@ class Run:
         self._proofs: list[Mapping[str, Any]] = []
         self._tokens = 0
 
-    def real_api_line(self) -> str:
-        """Say what costs money: the first line of a run of the real API."""
-        api, options = self.options.api, self.options
+    def real_api_line(self, items: Sequence[AttemptItem] | None = None) -> str:
+        """Say what costs money, and of how many attempts as soon as they are selected."""
+        api, most = self.options.api, f"at most {self.options.concurrency} at once"
         if api is None:
             raise RuntimeError("only a run of the real API says so")
-        return f"REAL API {api.shown} model {api.model}, {options.count} per cell, at most {options.concurrency} at once"
+        if items is not None:
+            n = sum(item.target.upstream is Upstream.REAL and item.target.refuses(item.cell) is None for item in items)
+            most = f"{n} attempt{'s' * (n != 1)}, {most}"
+        return f"REAL API {api.shown} model {api.model}, {most}"
 
     def preflight(self) -> "Found | None":
         """Read what is known to fail, and connect to the real API once, if it is driven.
@@ -213,6 +216,13 @@ class Run:
         recording = self._record(key, path)
         return self._judge(key, recording, replace(blank, rerun=rerun, wall_s=round(time.monotonic() - started, 6)))
 
+    def _settle(self, key: Key, made: "Recording | Exception") -> AttemptResult:
+        """Return the result of an attempt that nobody asked for any more; one that raised says nothing of the subject."""
+        blank = self._blank(key)
+        if isinstance(made, Exception):
+            return replace(blank, message=f"{type(made).__name__}: {made}".rstrip(": "))
+        return self._judge(key, made, blank)
+
     def _judge(self, key: Key, recording: "Recording", blank: AttemptResult) -> AttemptResult:
         from conformance.judge import judge
         from conformance.known import weigh
@@ -276,8 +286,8 @@ class Run:
         if self._ahead is None:
             return
         self.cancelled = [key.name for key in self._ahead.stop()]
-        finished = [(key, recording) for key, recording in self._ahead.finished() if key.name not in self.cancelled]
-        self.leftover = [self._judge(key, recording, self._blank(key)) for key, recording in finished]
+        finished = [(key, made) for key, made in self._ahead.finished() if key.name not in self.cancelled]
+        self.leftover = [self._settle(key, made) for key, made in finished]
         if self._externals is not None:
             self._ahead.call(self._externals.stop)
         self._ahead.close()

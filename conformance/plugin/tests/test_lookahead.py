@@ -49,6 +49,23 @@ def test_what_is_done_and_was_not_asked_for_is_handed_over_at_the_end(started: l
     made.close()
 
 
+def test_what_raised_and_was_not_asked_for_is_handed_over_too() -> None:
+    async def start(key: int) -> int:
+        await asyncio.sleep(0)
+        if key == 5:
+            raise OSError("no space left")
+        return key * 10
+
+    made = LookAhead(start, range(1, 100, 2), 3)
+    made.obtain(1)
+    made.call(settle)
+    made.stop()
+    handed = dict(made.finished())
+    assert handed[3] == 30
+    assert isinstance(handed[5], OSError)
+    made.close()
+
+
 def test_nothing_new_starts_when_it_may_not_and_what_was_started_can_still_be_asked_for(started: list[int]) -> None:
     may = [True]
     made = ahead(started, lambda: may[0])
