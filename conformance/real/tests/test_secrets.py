@@ -21,9 +21,10 @@ client:
   - connect:
   - send: {type: Settings, agent: {think: {prompt: Hi}}}
   - wait: SettingsApplied
-    within: 5s
+    within: 30s
   - send: {type: InjectUserMessage, content: tell me}
-  - hold: 400ms
+  - wait: Error
+    within: 30s
   - close: {code: 1000, late: 0s}
 forbid:
   - id: no-error
@@ -35,18 +36,19 @@ flow: text
 speaks: realtime
 matrix:
   case:
-    plain: {headers: {}, item: tell me}
-    header: {headers: {Authorization: "Bearer HEADER"}, item: tell me}
-    subprotocol: {headers: {Sec-WebSocket-Protocol: "realtime, openai-insecure-api-key.HEADER"}, item: tell me}
-    close: {headers: {}, item: leave}
+    plain: {headers: {}, item: tell me, ends: {type: error}}
+    header: {headers: {Authorization: "Bearer HEADER"}, item: tell me, ends: {type: error}}
+    subprotocol: {headers: {Sec-WebSocket-Protocol: "realtime, openai-insecure-api-key.HEADER"}, item: tell me, ends: {type: error}}
+    close: {headers: {}, item: leave, ends: {type: close}}
 client:
   - connect: {headers: "${case.headers}", query: {token: QUERY}}
   - wait: session.created
-    within: 2s
+    within: 30s
   - send:
       type: conversation.item.create
       item: {type: message, role: user, content: [{type: input_text, text: "${case.item}"}]}
-  - hold: 400ms
+  - wait: "${case.ends}"
+    within: 30s
   - close: {code: 1000, late: 0s}
 forbid:
   - id: no-error
