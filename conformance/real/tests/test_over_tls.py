@@ -1,6 +1,7 @@
 """`pytest --real` as an investigator uses it, against `conformance mock` in another process behind TLS."""
 
 import re
+
 import pytest
 
 from conformance.real.tests.conftest import Repository, StartMock
