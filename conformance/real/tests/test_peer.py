@@ -12,18 +12,18 @@ client:
   - connect:
   - send: {type: Settings, agent: {think: {prompt: Hi}}}
   - wait: SettingsApplied
-    within: 5s
+    within: 30s
   - send: {type: InjectUserMessage, content: hello}
     id: said
   - wait: {type: ConversationText, role: assistant}
-    within: 2s
-  - hold: 300ms
+    within: 30s
+  - hold: 3s
   - close: {code: 1000, late: 0s}
 expect:
   - id: answered
     client: {type: ConversationText, role: assistant}
     after: said
-    within: 2s
+    within: 30s
 """
 DIRECT = """
 scenario: text/direct
@@ -32,16 +32,16 @@ speaks: realtime
 client:
   - connect:
   - wait: session.created
-    within: 5s
+    within: 30s
   - send: {type: conversation.item.create, item: {type: message, role: user, content: [{type: input_text, text: hello}]}}
     id: said
   - wait: conversation.item.added
-    within: 2s
+    within: 30s
   - send: {type: response.create}
     id: asked
   - wait: response.done
-    within: 2s
-  - hold: 300ms
+    within: 30s
+  - hold: 3s
   - close: {code: 1000, late: 0s}
 expect:
   - id: item-done
@@ -62,14 +62,14 @@ speaks: realtime
 client:
   - connect:
   - wait: session.created
-    within: 5s
+    within: 30s
   - send: {type: conversation.item.create, item: {type: message, role: user, content: [{type: input_text, text: hello}]}}
   - send: {type: response.create}
   - send: {type: response.create, event_id: second}
     id: second
   - wait: response.done
-    within: 2s
-  - hold: 300ms
+    within: 30s
+  - hold: 3s
   - close: {code: 1000, late: 0s}
 expect:
   - id: conflict
@@ -84,10 +84,10 @@ speaks: realtime
 client:
   - connect:
   - wait: session.created
-    within: 5s
+    within: 30s
   - send: {type: no.such.event, event_id: mine}
     id: sent
-  - hold: 500ms
+  - hold: 3s
   - close: {code: 1000, late: 0s}
 expect:
   - id: refused
