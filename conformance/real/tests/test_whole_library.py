@@ -16,7 +16,7 @@ import pytest
 
 from conformance.real.tests.conftest import KEY, StandIn, findings, mock, peer, tap
 
-PATIENCE_S = 500.0
+PATIENCE_S = 1_500.0
 FIXTURES = (
     {"match": {"userMessage": "weather"}, "response": {"toolCalls": [{"name": "weather", "arguments": {"city": "Rome"}}]}},
     {"match": {}, "response": {"content": "Hello! How can I help you today?"}},
