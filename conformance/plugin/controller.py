@@ -53,8 +53,11 @@ class Controller:
 
     def announce(self, items: Sequence[AttemptItem]) -> None:
         """Take note of what will run; what costs money is said before it does."""
-        self._run.note_scenarios([item.path for item in items])
-        self._folder.write()
+        try:
+            self._run.note_scenarios([item.path for item in items])
+            self._folder.write()
+        except OSError as error:
+            raise pytest.UsageError(self._unwritable(error)) from None
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self._run.options.is_real and reporter is not None:
             reporter.write_line(self._run.plan(items))
@@ -70,9 +73,15 @@ class Controller:
         if value is None:
             return
         result = attempt_from_json(orjson.loads(value))
-        self._folder.add(result)
+        try:
+            self._folder.add(result)
+        except OSError as error:
+            pytest.exit(self._unwritable(error), pytest.ExitCode.INTERRUPTED)
         if self._progress is not None:
             self._progress.attempt(result)
+
+    def _unwritable(self, error: OSError) -> str:
+        return f"the run cannot be written: {error}; make room, or name another folder with --run-dir"
 
     def _interrupt(self, *_: object) -> None:
         """End the run once: a second Ctrl-C would hit the stopping of the proxy or the writing of the report."""
@@ -93,14 +102,17 @@ class Controller:
         """Write everything there is once all is stopped, whatever ended the session; a Ctrl-C would come too late."""
         self._hear_nothing()
         yield
-        self._write(session, exitstatus)
+        try:
+            self._write(session, exitstatus)
+        except OSError as error:
+            self._problems = [*self._problems, self._unwritable(error)]
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
 
     def _write(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the results and the reports; with workers, there may have been nothing to try."""
         if self._progress is not None:
             self._progress.finished()
-        for result in self._run.leftover:
-            self._folder.add(result)
+        self._folder.attempts += self._run.leftover
         if self._progress is None and not self._folder.attempts and not self._run.has_proofs:
             self._folder.discard()
             self._config.pluginmanager.unregister(self)

@@ -112,7 +112,10 @@ class AttemptItem(ScenarioItem):
             HarnessError: the attempt says nothing about the subject.
         """
         self.result = None
-        self.result = self.run.attempt(self, rerun=self.tries)
+        try:
+            self.result = self.run.attempt(self, rerun=self.tries)
+        except OSError as error:  # the network's own are results; what is left is our disk
+            raise HarnessError(f"the attempt cannot be recorded: {error}; make room, or name another --run-dir") from None
         self.tries += 1
         if (spent := self.run.spent_budget()) and not self.run.has_started_ahead:
             self.session.shouldstop = spent

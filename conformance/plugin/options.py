@@ -111,6 +111,7 @@ def read_options(config: pytest.Config) -> Options:
         pytest.UsageError: one of them is wrong; the message says what to change.
     """
     option = config.option
+    _check_root(config)
     if option.count < 1:
         raise pytest.UsageError(f"--count {option.count}: at least one attempt per cell is needed")
     real = option.real or _asks_for_real(os.environ)
@@ -145,6 +146,21 @@ def read_options(config: pytest.Config) -> Options:
         budget_tokens=_budget(option.budget_tokens),
         may_stop_early=bool(option.maxfail) or option.budget_tokens is not None,
     )
+
+
+def _check_root(config: pytest.Config) -> None:
+    """Refuse a folder by which pytest, that does not know our options yet, has mistaken where this repository is."""
+    option, here = config.option, config.invocation_params.dir
+    home = config.rootpath if config.inipath is None else config.inipath.parent
+    is_found = here == home if config.inipath is None else here.is_relative_to(home)
+    if is_found or option.rootdir or option.inifilename or hasattr(config, "workerinput"):
+        return
+    for name, value in (("--run-dir", option.run_dir), ("--compare", option.compare)):
+        if value in config.invocation_params.args and (here / value).is_dir() and not (here / value).is_relative_to(here):
+            raise pytest.UsageError(
+                f"{name} {value}: after a space pytest takes the folder for one of tests, and reads its configuration from "
+                f"there; write {name}={value}"
+            )
 
 
 def _asks_for_real(environment: Mapping[str, str]) -> bool:

@@ -1,9 +1,16 @@
-"""Proof that each check of a scenario can fail: its mutants run once, and a recording of each cell is spoiled."""
+"""Proof that each check of a scenario can fail: its mutants run once, and a recording of each cell is spoiled.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+What the proofs broke is half of the requirements coverage; the other half is what the attempts let the rules look at.
+"""
 
-from conformance.judge import judge_mutant, prove
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import conformance.rules  # noqa: F401  registers every rule
+from conformance.judge import Judged, coverage, judge_mutant, prove
+from conformance.results import AttemptResult
+from conformance.rules.model import RULES
 from conformance.runner import AttemptPlan, record
 from conformance.scenario.model import Cell
 from conformance.targets.model import Target
@@ -36,3 +43,14 @@ def prove_scenario(cells: Sequence[Cell], target: Target, seed: int) -> Scenario
             unproven -= {proof.check_id for proof in proofs if proof.spoiled_by is not None}
     problems += [f"{id_}: neither a mutant nor a spoiled recording can make this check fail" for id_ in sorted(unproven)]
     return ScenarioProof(broken, tuple(problems))
+
+
+def coverage_of(attempts: Sequence[AttemptResult], proofs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return for every rule which scenarios let it look at something, and which mutants broke it."""
+    judged = [Judged(attempt.scenario, attempt.observed) for attempt in attempts]
+    judged += [
+        Judged(proof["scenario"], mutant=mutant, broken=tuple(rule for rule in ids if rule in RULES))
+        for proof in proofs
+        for mutant, ids in proof["broken"].items()
+    ]
+    return [asdict(covered) for covered in coverage(judged)]

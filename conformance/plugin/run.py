@@ -83,12 +83,12 @@ class Run:
         return f"REAL API {api.shown} model {api.model}, {most}"
 
     def preflight(self) -> "Found | None":
-        """Read what is known to fail, and connect to the real API once, if it is driven.
+        """Read what is known to fail and the run to compare with, and connect to the real API once, if it is driven.
 
         Raises:
-            ValueError: known.yaml has mistakes, or the API cannot be used; nothing was run.
+            ValueError: one of them cannot be read, or the API cannot be used; nothing was run.
         """
-        _ = self._known
+        _ = self._known, self.baseline
         if self.options.api is None:
             return None
         from conformance.real.preflight import PreflightError, preflight
@@ -181,6 +181,7 @@ class Run:
     def finish(self, attempts: Sequence[AttemptResult], *, interrupted: bool) -> list[str]:
         """Add to the manifest how the run ended, and return what makes it red beyond its attempts."""
         from conformance.known import exceeded
+        from conformance.plugin.proofs import coverage_of
 
         problems = [f"{proof['scenario']}: {problem}" for proof in self._proofs for problem in proof["problems"]]
         problems += exceeded(self._known, attempts)
@@ -188,16 +189,24 @@ class Run:
             interrupted=interrupted,
             cancelled=self.cancelled,
             problems=problems,
+            proofs=len(self._proofs),
             tokens=self._tokens,
             budget=self.spent_budget(),
-            coverage=_coverage(attempts, self._proofs),
+            coverage=coverage_of(attempts, self._proofs),
         )
         return problems
 
     @cached_property
     def baseline(self) -> Results | None:
         """The results of the run to compare with."""
-        return None if self.options.compare is None else load(self.options.compare / "results.json")
+        if self.options.compare is None:
+            return None
+        path = self.options.compare / "results.json"
+        try:
+            return load(path)
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+            raise ValueError(f"--compare: {path} cannot be read: {reason.removeprefix(f'{path}: ')}") from None
 
     def plan_order(self, items: Sequence[AttemptItem]) -> None:
         """Remember the order in which attempts will be asked for: the selection is made."""
@@ -379,18 +388,3 @@ def tokens_used(recording: "Recording") -> int:
             case _:
                 pass
     return used
-
-
-def _coverage(attempts: Sequence[AttemptResult], proofs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return for every rule which scenarios let it look at something, and which mutants broke it."""
-    import conformance.rules  # noqa: F401  registers every rule
-    from conformance.judge import Judged, coverage
-    from conformance.rules.model import RULES
-
-    judged = [Judged(attempt.scenario, attempt.observed) for attempt in attempts]
-    judged += [
-        Judged(proof["scenario"], mutant=mutant, broken=tuple(rule for rule in ids if rule in RULES))
-        for proof in proofs
-        for mutant, ids in proof["broken"].items()
-    ]
-    return [asdict(covered) for covered in coverage(judged)]

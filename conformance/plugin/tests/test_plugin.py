@@ -234,6 +234,48 @@ def test_an_unwritable_run_folder_is_one_sentence(repository: Repository) -> Non
     found.stderr.fnmatch_lines(["*the run folder cannot be written*name another with --run-dir*"])
 
 
+def test_a_full_disk_is_one_sentence_per_attempt_and_no_traceback(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from conformance.plugin.run import Run
+    from conformance.run_folder import RunFolder
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Run, "_record", full)
+    found = repository.run("scenarios", "-q", "-k", "turn and one")
+    found.assert_outcomes(errors=1)
+    found.stdout.fnmatch_lines(["the attempt cannot be recorded: * No space left on device; make room, or name another *"])
+    monkeypatch.setattr(RunFolder, "add", full)
+    found = repository.run("scenarios", "-q", "-k", "turn and one")
+    found.stdout.fnmatch_lines(["*the run cannot be written: * No space left on device; make room, or name another *"])
+    monkeypatch.setattr(RunFolder, "write", full)
+    again = repository.run("scenarios", "-q", "-k", "turn and one")
+    assert (found.ret, again.ret) == (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR)
+    for output in (found, again):
+        output.stdout.no_fnmatch_line("*Traceback*")
+        output.stdout.no_fnmatch_line("INTERNALERROR*")
+
+
+def test_a_baseline_that_cannot_be_read_is_told_before_anything_runs(repository: Repository) -> None:
+    (repository.path / "old").mkdir()
+    (repository.path / "old" / "results.json").write_text('{"schema": 0}')
+    found = repository.run("scenarios", "-q", "--compare", "old")
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    found.stderr.fnmatch_lines(["ERROR: --compare: *results.json cannot be read: not a results.json: schema 0; this *"])
+
+
+def test_a_folder_after_a_space_that_pytest_takes_for_one_of_tests_is_refused(
+    repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    found = repository.run("--run-dir", str(elsewhere), "-q")
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    found.stderr.fnmatch_lines([f"ERROR: --run-dir {elsewhere}: after a space *; write --run-dir={elsewhere}"])
+    repository.run(f"--run-dir={elsewhere}", "-q", "-k", "turn and one", "scenarios").assert_outcomes(passed=1)
+
+
 def test_a_dry_run_prints_the_plan_and_runs_nothing(repository: Repository) -> None:
     found = repository.run("scenarios", "--dry-run", "--clock", "real", "--count", "2")
     found.stdout.fnmatch_lines(["*plan: 6 attempts, about * minutes, on the order of * tokens; nothing was run"])
