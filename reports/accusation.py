@@ -54,7 +54,7 @@ def accuse(results: Results, bad: Sequence[AttemptResult], library: Library, com
     parts += [(", and ", Part.PLAIN), (accused, Part.STRONG), *_cures(factors, subjects.one)]
     parts += [*_others(results, subjects), (".", Part.PLAIN)]
     facts = (*_facts(main, factors[0] if factors else None, library), *_besides(bad, rest), *beside(results))
-    return Sentence(Tone.RED, tuple(parts), facts, _next(main, clean[0] if clean else None, library), command)
+    return Sentence(Tone.RED, tuple(parts), facts, _next(results, main, clean[0] if clean else None, library), command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _main(bad: Sequence[AttemptResult]) -> tuple[CheckResult | None, AttemptResu
     return None, bad[0]
 
 
-def _next(bad: Sequence[AttemptResult], factor: Factor | None, library: Library) -> str:
+def _next(results: Results, bad: Sequence[AttemptResult], factor: Factor | None, library: Library) -> str:
     check, attempt = _main(bad)
     if check is not None and check.cause == "died":
         return "Read why in the run's proxy.log, mend the proxy's command, its environment or its crash, and run again."
@@ -232,6 +232,9 @@ def _next(bad: Sequence[AttemptResult], factor: Factor | None, library: Library)
     advice = ""
     if factor is not None and factor.clean and not factor.is_target:
         advice = f"Set {factor.key} to {factor.curing[0]} where it is {words(factor.failing, 'or')}"
+    if blame is Blame.UPSTREAM and attempt.faulted:
+        asked = f"the fault {results.run.get('fault')} was asked for: --real tells whether the API does so, too"
+        return f"{advice}; {asked}." if advice else f"{asked[0].upper()}{asked[1:]}."
     recording = library.of(attempt)
     session = session_id(recording) if recording is not None else None
     if blame is Blame.UPSTREAM:

@@ -90,9 +90,11 @@ def plural(n: int, noun: str, many: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share in 0..1: no decimals from 10 % on, two significant digits below."""
+    """Write a share in 0..1: no decimals from 10 % on, two significant digits below; nearly none or all is not 0 or 100."""
     value = 100 * share
-    return f"{value:.0f} %" if value >= 9.95 or value < 0.05 else f"{value:.1f} %"
+    if value < 0.95:
+        return f"{value:.2g} %" if value >= 0.0005 else "0 %"
+    return f"{value:.1f} %" if value < 9.95 or 99.5 <= value < 99.95 else f"{value:.0f} %"
 
 
 def p_value(p: float) -> str:

@@ -69,9 +69,13 @@ def _without_folders(argv: Sequence[str]) -> list[str]:
 def _unproven(results: Results, problems: Sequence[str], command: str) -> Sentence:
     """The attempts are in order, and the run is red all the same: a mutant survived, or a known failure came too often."""
     counted = tally(results.attempts)
+    tried = (
+        ((f"{counted.passed} of {plural(counted.n, 'attempt')} pass", Part.PASS), (", yet ", Part.PLAIN))
+        if counted.n
+        else (("No attempt was made, and ", Part.PLAIN),)
+    )
     parts = (
-        (f"{counted.passed} of {plural(counted.n, 'attempt')} pass", Part.PASS),
-        (", yet ", Part.PLAIN),
+        *tried,
         (f"{plural(len(problems), 'thing')} beside them {'does' if len(problems) == 1 else 'do'} not hold", Part.FAIL),
         (f": {problems[0]}.", Part.PLAIN),
     )
@@ -121,6 +125,8 @@ def _green(results: Results, command: str) -> Sentence:
     if not results.attempts and results.run.get("interrupted"):
         parts: tuple[tuple[str, Part], ...] = (("The run was ended before an attempt was", Part.STRONG), (".", Part.PLAIN))
         return Sentence(Tone.GREY, parts, (), "Repeat the run.", command)
+    if not results.attempts and (proofs := results.run.get("proofs")):
+        return _proven(int(proofs), command)
     if not counted.n:
         what = "Nothing was tried" if not results.attempts else "Nothing here is supported by the target"
         parts = ((what, Part.STRONG), (", so nothing is shown.", Part.PLAIN))
@@ -145,6 +151,17 @@ def _green(results: Results, command: str) -> Sentence:
         (" and no smaller ones.", Part.PLAIN),
     )
     return Sentence(Tone.GREEN, parts, tuple(_of_fault(results)), _next_green(results, fewest), command)
+
+
+def _proven(proofs: int, command: str) -> Sentence:
+    """Only the scenarios' own proofs ran: they are about the checks, not about the subject."""
+    parts = (
+        (f"The checks of {plural(proofs, 'scenario')} can all fail", Part.PASS),
+        (": under a mutant, or on a spoiled recording. No attempt was made, so ", Part.PLAIN),
+        ("nothing is shown of the subject", Part.STRONG),
+        (".", Part.PLAIN),
+    )
+    return Sentence(Tone.GREEN, parts, (), "Select attempts as well, to try the subject.", command)
 
 
 def _of_fault(results: Results) -> Iterator[tuple[str, str]]:

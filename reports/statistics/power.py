@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb
 from typing import Final
 
 from .differences import Count, barnard_worse, fisher
@@ -56,4 +55,6 @@ def detectable(n: int, other: int, power: float = POWER) -> float | None:
 
 def at_least(k: int, n: int, rate: float) -> float:
     """Return the probability of ``k`` or more failures in ``n`` at a true rate."""
-    return 1 - sum(comb(n, i) * rate**i * (1 - rate) ** (n - i) for i in range(k))
+    from scipy.stats import binom
+
+    return float(binom.sf(k - 1, n, rate))

@@ -257,3 +257,24 @@ def test_a_run_that_was_ended_at_once_says_so(tmp_path: Path) -> None:
     run.manifest["interrupted"] = True
     run.attempts.clear()
     assert str(said(run, tmp_path)) == "The run was ended before an attempt was."
+
+
+def test_an_error_that_a_fault_was_asked_for_is_reported_to_nobody(tmp_path: Path) -> None:
+    run = runs.seeds_run()
+    run.manifest["fault"] = "idle-error"
+    run.attempts = [(replace(made, faulted=True), recording) for made, recording in run.attempts]
+    sentence = said(run, tmp_path)
+    assert sentence.next == (
+        "Set idle_timeout_ms to 10000 where it is null; the fault idle-error was asked for: --real tells whether the API "
+        "does so, too."
+    )
+
+
+def test_a_run_of_proofs_alone_says_what_was_proven(tmp_path: Path) -> None:
+    run = Run()
+    run.manifest["proofs"] = 2
+    sentence = said(run, tmp_path)
+    assert sentence.tone is Tone.GREEN
+    assert str(sentence).startswith("The checks of 2 scenarios can all fail: ")
+    run.manifest["problems"] = ["text/turn: a mutant survived"]
+    assert str(said(run, tmp_path)).startswith("No attempt was made, and 1 thing beside them does not hold: text/turn")

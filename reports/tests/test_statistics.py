@@ -8,6 +8,7 @@ from reports.statistics.differences import Count, barnard_worse, fisher, holm
 from reports.statistics.power import PRESETS, at_least, detectable, reach, smallest_seen
 from reports.statistics.rates import clopper_pearson, wilson, zero_bound
 from reports.statistics.survival import Times, kaplan_meier, log_rank
+from reports.text import percent
 
 # Newcombe (1998), Two-sided confidence intervals for the single proportion, Statistics in Medicine 17, table I
 NEWCOMBE = [
@@ -114,6 +115,28 @@ def test_the_detectable_rate_is_found_in_8_runs_of_10(n: int) -> None:
         at_least(k, n, rate) - at_least(k + 1, n, rate) for k in range(n + 1) if fisher(Count(k, n), Count(0, n)) < 0.05
     )
     assert found == pytest.approx(0.8, abs=0.001)
+
+
+def test_groups_of_very_different_sizes_can_be_asked_what_they_detect() -> None:
+    assert detectable(2_400, 5) == pytest.approx(0.44, abs=0.2)
+    assert at_least(1_000, 2_400, 0.5) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0 %"),
+        (0.0003, "0.03 %"),
+        (0.00125, "0.12 %"),
+        (0.0208, "2.1 %"),
+        (0.0995, "10 %"),
+        (0.988, "99 %"),
+        (0.9983, "99.8 %"),
+        (1, "100 %"),
+    ],
+)
+def test_a_share_is_written_as_none_or_all_only_if_it_is(share: float, text: str) -> None:
+    assert percent(share) == text
 
 
 def test_three_against_three_detects_nothing() -> None:

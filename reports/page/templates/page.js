@@ -69,7 +69,7 @@
   const isError = (event) => event.name === "error" || event.name === "Error" || (event.kind === "close" && event.dir === 1);
 
   function lanes(attempt, events) {
-    const width = 1040, left = 74, right = 12, height = 190;
+    const width = 1040, left = 82, right = 12, height = 190;
     const end = Math.max(attempt.ms, 1, ...events.map((event) => event.end));
     const x = (ms) => left + (ms / end) * (width - left - right);
     const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "lanes-title" });
@@ -79,7 +79,7 @@
       for (const [from, to] of spans) {
         svg.append(shape("rect", { class: `window ${tone(verdict)}`, x: x(from), y: 24, width: Math.max(2, x(Math.min(to, end)) - x(from)), height: 128 }));
       }
-      if (spans.length) svg.append(shape("text", { class: tone(verdict), x: left + row * 300, y: 14 }, `window of ${id}`));
+      if (spans.length) svg.append(shape("text", { class: tone(verdict), x: left + row * 300, y: 14 }, `window of ${id.length > 40 ? `${id.slice(0, 39)}…` : id}`));
     });
     ["client leg", "upstream leg"].forEach((name, leg) => {
       const y = 56 + leg * 64;
@@ -96,7 +96,8 @@
         mark = shape("path", { class: "fault", d: `M${x(event.t)} ${y + 24}l-5 9h10z` });
       } else {
         mark = shape("line", { class: isError(event) ? "err" : event.scripted ? "tick made" : "tick", x1: x(event.t), x2: x(event.t), y1: top, y2: bottom });
-        if (isError(event)) svg.append(shape("text", { class: "fail", x: x(event.t) + 5, y: event.dir === 0 ? top + 8 : bottom }, event.name));
+        const late = x(event.t) > width - 90;
+        if (isError(event)) svg.append(shape("text", { class: "fail", x: x(event.t) + (late ? -5 : 5), "text-anchor": late ? "end" : "start", y: event.dir === 0 ? top + 8 : bottom }, event.name));
       }
       mark.append(what);
       svg.append(mark);
