@@ -88,6 +88,7 @@ def test_hostile_text_anywhere_never_runs_and_never_breaks_the_page(
             run.add(replace(made, recording=f"recordings/{index}-{made.attempt}.jsonl"), recording)
     path = written(run) / "report.html"
     page = browser.new_page()
+    page.set_default_timeout(200_000)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))

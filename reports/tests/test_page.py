@@ -57,6 +57,7 @@ def visit(browser: "Browser") -> Iterator[Callable[..., Visit]]:
 
     def start(**options: Any) -> Visit:
         contexts.append(browser.new_context(**options))
+        contexts[-1].set_default_timeout(200_000)
         return Visit(contexts[-1].new_page())
 
     yield start
