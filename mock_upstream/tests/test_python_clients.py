@@ -10,6 +10,7 @@ from openai import AsyncOpenAI, OpenAI
 from openai.resources.realtime.realtime import RealtimeConnection
 
 from conformance.wire.frames import Kind
+from conformance.wire.script import Script
 from mock_upstream.fixture import RememberingMock
 from mock_upstream.tests.clients import HELLO, PLAY, SILENCE, SPEECH, STORY, SUNNY, WEATHER
 from mock_upstream.tests.conversations import converse_with_agents, converse_with_openai, turn, user
@@ -96,6 +97,7 @@ async def test_openai_makes_an_ephemeral_key_whose_session_is_already_configured
 
 
 async def test_openai_sees_server_vad_take_a_turn_and_barge_in(mock: RememberingMock) -> None:
+    mock.script = Script(settings={"transcript": [STORY, HELLO], "pace": 5})  # long enough to be barged in on
     client = AsyncOpenAI(api_key="sk-any", base_url=mock.base_url)
     async with client.realtime.connect(model="gpt-realtime") as connection:
 
