@@ -140,6 +140,8 @@ class Attempt:
         if not self._is_over:
             self._is_over = True
             self.ended = self.now()
+            if not self._failure.cancel() and not self._failure.cancelled():
+                self._failure.exception()  # one that came when nobody asked any more is no complaint of the loop's
 
 
 class Subject(Protocol):

@@ -1,6 +1,7 @@
 """An attempt becomes a recording whatever happens, and says honestly how it ended."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -227,3 +228,26 @@ def test_an_attempt_counts_its_upstream_connections() -> None:
 
     record(PLAN, subject=EchoUpstream(on_message=note))
     assert conns == [1]
+
+
+def test_a_failure_that_comes_before_the_steps_and_is_cancelled_with_them_is_no_complaint_of_the_loop() -> None:
+    complaints: list[str] = []
+
+    class FailsAndWaits(EchoUpstream):
+        @asynccontextmanager
+        async def join(self, attempt: Attempt) -> AsyncIterator[Dial]:
+            attempt.fail("the key is spent")
+            await asyncio.sleep(60)
+            yield  # type: ignore[misc]  # never reached
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+        task = asyncio.create_task(record_async(PLAN, subject=FailsAndWaits()))
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait({task})
+        del task
+        gc.collect()
+
+    run(main())
+    assert complaints == []
