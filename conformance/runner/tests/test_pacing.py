@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from http import HTTPStatus
 
 import pytest
@@ -20,6 +21,7 @@ from conformance.runner.tests.test_in_process import READY
 from conformance.scenario.model import Close, Connect, Hold, Speaks
 from conformance.targets.external import ExternalSubject
 from conformance.targets.model import Target, Upstream
+from conformance.targets.pairing import Pairing
 from conformance.wire.durations import MILLISECOND, SECOND
 from conformance.wire.frames import Kind, Leg
 from conformance.wire.recording import Outcome, Recording
@@ -150,6 +152,7 @@ def test_a_server_that_asks_for_more_patience_than_we_have_is_not_asked_again(en
 
 
 def test_an_external_proxy_s_upstream_is_asked_again_through_the_tap(environment: pytest.MonkeyPatch) -> None:
+    environment.setattr("conformance.targets.external.Pairing", partial(Pairing, patience=60 * SECOND))
     door = Grudging("refuse-500", 2)
     server = MockUpstream(door.assign)
     program = "import sys; from conformance.cli import main; sys.exit(main())"

@@ -18,7 +18,6 @@ from conformance.runner.tests.fakes import cell_of
 from conformance.scenario.model import Cell, Close, Connect, Hold, Send, Wait
 from conformance.targets.external import ExternalSubject, ExternalSubjects
 from conformance.targets.model import Target, Upstream
-from conformance.targets.pairing import Pairing
 from conformance.targets.process import ProxyProcess
 from conformance.verdicts import Blame, Verdict
 from conformance.wire.durations import MILLISECOND, SECOND
@@ -167,7 +166,6 @@ async def test_fifty_attempts_at_once_through_one_process_do_not_mix(node: str) 
         return await record_async(plan(cell, seed=number), subject=subject)
 
     async with ExternalSubject(healthy(node), ready=200 * SECOND) as subject:
-        subject._pairing = Pairing(patience=60 * SECOND)  # a busy machine may keep Node from dialling for a while
         recordings = await asyncio.gather(*(one(subject, number) for number in range(50)))
     sessions = set()
     for number, recording in enumerate(recordings):
