@@ -134,6 +134,30 @@ def test_a_call_is_asked_for_once_whichever_events_carry_it() -> None:
     assert says("VA-TOOL-ONCE", only_item.replace("9.000", f"{request}\n9.000")) == ["FunctionCallRequest"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "causes"),
+    [
+        ('{"id": "c1", "name": "weather", "arguments": "{\\"at\\":\\"Z\\u00fcrich\\"}"}', []),
+        ('{"id": "c1", "name": "weather", "arguments": {"at": "Zürich"}}', []),
+        ('{"id": "c1"}', []),
+        ('{"id": "c1", "name": "weather", "arguments": ""}', ["arguments"]),
+        ('{"id": "c1", "name": "weather", "arguments": "{\\"at\\": \\"Bern\\"}"}', ["arguments"]),
+        ('{"id": "c1", "name": "clock"}', ["name"]),
+        ('{"id": "c1", "name": ""}', ["name"]),
+        ('{"id": "c1", "name": ["weather"]}', ["name"]),
+    ],
+)
+def test_a_call_is_asked_for_by_its_own_name_with_its_own_arguments(asked: str, causes: list[str]) -> None:
+    call = '"type": "function_call", "call_id": "c1", "name": "weather", "arguments"'
+    arguments = '"{\\"at\\": \\"Zürich\\"}"'
+    timeline = f"""use responding
+        0.200 upstream down response.output_item.added {{"response_id": "r1", "item": {{{call}: ""}}}}
+        0.210 upstream down response.function_call_arguments.done {{"response_id": "r1", "call_id": "c1", "arguments": {arguments}}}
+        0.250 client   down FunctionCallRequest {{"functions": [{asked}]}}
+        9.000 end"""
+    assert says("VA-TOOL-ONCE", timeline) == causes
+
+
 def test_a_call_that_arrives_late_at_the_client_is_missing() -> None:
     timeline = """use responding
         0.200 upstream down response.function_call_arguments.done {"response_id": "r1", "call_id": "c1", "arguments": ""}

@@ -142,6 +142,17 @@ class LosesCalls(Translator):
         """Say nothing."""
 
 
+@animal("VA-TOOL-ONCE", "function-call/two-calls")
+class RepeatsTheFirstArguments(Translator):
+    """Asks for every call with the arguments of the first one."""
+
+    _first: str | None = None
+
+    def send_call(self, call_id: str, name: str, arguments: str) -> None:
+        self._first = arguments if self._first is None else self._first
+        super().send_call(call_id, name, self._first)
+
+
 @animal("VA-USER-ECHO", "text/turn")
 class DoesNotEcho(Translator):
     """Does not echo typed turns."""
