@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from conformance.wire.durations import SECOND, Micros
-from conformance.wire.frames import Direction, Kind
+from conformance.wire.frames import BINARY, CLOSE, DOWN, MARK, TEXT, UP, Direction
 from conformance.wire.recording import Sink
 from mock_upstream.actions import Abort, Action, Close, HalfOpen, Mark, NoPong, Send
 from mock_upstream.connection import Connection, Ending
@@ -74,7 +74,7 @@ class Live:
     def message(self, frame: str | bytes) -> None:
         """Give the session a client's message."""
         if self._sink is not None:
-            self._sink(self._conn, Direction.UP, Kind.TEXT if isinstance(frame, str) else Kind.BINARY, frame)
+            self._sink(self._conn, UP, TEXT if isinstance(frame, str) else BINARY, frame)
         self._step(partial(self._core.receive, frame))
 
     def flush(self) -> None:
@@ -84,7 +84,7 @@ class Live:
 
     def closed(self, ending: Ending) -> None:
         """Record how the connection ended, and tell the session."""
-        self._record_close(Direction.UP if ending.by_client else Direction.DOWN, ending.code, ending.reason)
+        self._record_close(UP if ending.by_client else DOWN, ending.code, ending.reason)
         self._core.closed(self._now())
         self._finish()
 
@@ -101,7 +101,7 @@ class Live:
             LOG.exception("the session failed; please report it with this recording")
             if self._sink is not None:  # or a judge would take what follows for the upstream's end
                 failed = {"mark": "mock-failed", "error": type(error).__name__}
-                self._sink(self._conn, Direction.DOWN, Kind.MARK, failed)
+                self._sink(self._conn, DOWN, MARK, failed)
             self._close(Close(_INTERNAL_ERROR, "the mock failed; its log says how"), error)
         self._connection.flush()
         if not self._over:
@@ -126,7 +126,7 @@ class Live:
             return
         if self._many is not None and not self._over:
             self._connection.send_many(run)
-            self._many(self._conn, Direction.DOWN, run)
+            self._many(self._conn, DOWN, run)
         run.clear()
 
     def _send(self, send: Send) -> None:
@@ -142,8 +142,8 @@ class Live:
             body = send.event
         else:
             body = send.text.decode("utf-8", "replace")
-        kind = Kind.BINARY if send.binary else Kind.TEXT
-        self._sink(self._conn, Direction.DOWN, kind, body or b"", send.scripted)
+        kind = BINARY if send.binary else TEXT
+        self._sink(self._conn, DOWN, kind, body or b"", send.scripted)
 
     def _carry_out(self, action: Action) -> None:
         if self._over:
@@ -151,12 +151,12 @@ class Live:
         match action:
             case Mark(body, scripted):
                 if self._sink is not None:
-                    self._sink(self._conn, Direction.DOWN, Kind.MARK, body, scripted)
+                    self._sink(self._conn, DOWN, MARK, body, scripted)
             case Close():
                 self._close(action)
             case Abort(scripted):
                 self._connection.flush()
-                self._record_close(Direction.DOWN, _ABNORMAL, "", scripted)
+                self._record_close(DOWN, _ABNORMAL, "", scripted)
                 self._connection.abort()
                 self._finish()
             case HalfOpen():
@@ -167,13 +167,13 @@ class Live:
                 self._connection.ignore_pings()
 
     def _close(self, close: Close, error: Exception | None = None) -> None:
-        self._record_close(Direction.DOWN, close.code, close.reason, close.scripted)
+        self._record_close(DOWN, close.code, close.reason, close.scripted)
         self._connection.close(close.code, close.reason)
         self._finish(error)
 
     def _record_close(self, direction: Direction, code: int, reason: str, scripted: str | None = None) -> None:
         if self._sink is not None:
-            self._sink(self._conn, direction, Kind.CLOSE, {"code": code, "reason": reason}, scripted)
+            self._sink(self._conn, direction, CLOSE, {"code": code, "reason": reason}, scripted)
 
     def _finish(self, error: Exception | None = None) -> None:
         if not self._over:

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.protocol import State
 
 from conformance.client.python_steps import Message
-from conformance.wire.frames import Direction, Kind
+from conformance.wire.frames import BINARY, CLOSE, DOWN, OPEN, TEXT, UP, Direction
 from conformance.wire.recording import Sink
 from mock_upstream.tapped import ABNORMAL, abort, describe_request
 
@@ -29,7 +29,7 @@ class Line:
         self._sink = sink
         self._close_recorded = False
         request = socket_.request
-        sink(conn, Direction.UP, Kind.OPEN, describe_request(request.path if request else "/", socket_.subprotocol))
+        sink(conn, UP, OPEN, describe_request(request.path if request else "/", socket_.subprotocol))
         self._reader = asyncio.create_task(self._read(), name=f"client line {conn}")
         self._closing: asyncio.Task[None] | None = None
 
@@ -44,7 +44,7 @@ class Line:
         Like a browser's ``send`` it never blocks; what the peer does not read yet waits in memory.
         """
         is_binary = isinstance(message, bytes)
-        self._sink(self.conn, Direction.UP, Kind.BINARY if is_binary else Kind.TEXT, message)
+        self._sink(self.conn, UP, BINARY if is_binary else TEXT, message)
         body = message if isinstance(message, (str, bytes)) else orjson.dumps(message)
         broadcast((self._socket,), body, text=not is_binary)
 
@@ -58,7 +58,7 @@ class Line:
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; `wait_closed` waits for its end."""
-        self._record_close(Direction.UP, code, reason)
+        self._record_close(UP, code, reason)
         self._closing = asyncio.create_task(self._socket.close(code, reason), name=f"client line {self.conn} closes")
 
     async def listen(self, until: float) -> None:
@@ -69,7 +69,7 @@ class Line:
 
     def abort(self) -> None:
         """Cut the connection off without a closing handshake; over TCP by a reset."""
-        self._record_close(Direction.UP, ABNORMAL, "")
+        self._record_close(UP, ABNORMAL, "")
         abort(self._socket)
 
     def drop(self) -> None:
@@ -88,20 +88,20 @@ class Line:
         try:
             while True:
                 message = await self._socket.recv()
-                self._sink(self.conn, Direction.DOWN, Kind.TEXT if isinstance(message, str) else Kind.BINARY, message)
+                self._sink(self.conn, DOWN, TEXT if isinstance(message, str) else BINARY, message)
         except ConnectionClosed as closed:
             theirs, ours = closed.rcvd, closed.sent
             if theirs is not None and (ours is None or closed.rcvd_then_sent):
-                self._record_close(Direction.DOWN, theirs.code, theirs.reason)
+                self._record_close(DOWN, theirs.code, theirs.reason)
             elif ours is not None:  # we failed the connection: the peer broke WebSocket itself
-                self._record_close(Direction.UP, ours.code, ours.reason)
+                self._record_close(UP, ours.code, ours.reason)
             else:
-                self._record_close(Direction.DOWN, ABNORMAL, "")
+                self._record_close(DOWN, ABNORMAL, "")
 
     def _record_close(self, direction: Direction, code: int, reason: str) -> None:
         if not self._close_recorded:
             self._close_recorded = True
-            self._sink(self.conn, direction, Kind.CLOSE, {"code": code, "reason": reason})
+            self._sink(self.conn, direction, CLOSE, {"code": code, "reason": reason})
 
 
 def describe_failure(error: BaseException) -> tuple[int | None, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from conformance.scenario.model import Anchor
-from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.frames import CLIENT, DOWN, MARK, TEXT, UP, UPSTREAM, Frame, Leg
 from conformance.wire.index import frame_matches
 from conformance.wire.patterns import Pattern
 from conformance.wire.recording import Recorder
@@ -55,10 +55,10 @@ class Listening:
 
         That is ``response.done`` on either leg; where the upstream leg is not ours to see, ``AgentAudioDone``.
         """
-        sees_upstream = any(frame.leg is Leg.UPSTREAM for frame in self._recorder.frames)
+        sees_upstream = any(frame.leg is UPSTREAM for frame in self._recorder.frames)
         ends = (TURN_ENDS,) if sees_upstream else (TURN_ENDS, _CLIENT_TURN_ENDS)
         for frame in reversed(self._recorder.frames):
-            if frame.kind is Kind.TEXT and frame.dir is Direction.DOWN and frame.type in ends:
+            if frame.kind is TEXT and frame.dir is DOWN and frame.type in ends:
                 return frame
         return None
 
@@ -73,7 +73,7 @@ def event_on(leg: Leg, pattern: Pattern, *, received: bool = False) -> Wanted:
     """Want an event of a leg; ``received`` leaves out what the client itself sent."""
 
     def wanted(frame: Frame) -> bool:
-        if frame.leg is not leg or (received and leg is Leg.CLIENT and frame.dir is Direction.UP):
+        if frame.leg is not leg or (received and leg is CLIENT and frame.dir is UP):
             return False
         return frame_matches(pattern, frame)
 
@@ -89,7 +89,7 @@ def anchored(anchor: Anchor) -> Wanted:
     step, _, end = anchor.step.partition(".")
 
     def wanted(frame: Frame) -> bool:
-        if frame.kind is not Kind.MARK or frame.type != "step" or frame.data["id"] != step:
+        if frame.kind is not MARK or frame.type != "step" or frame.data["id"] != step:
             return False
         return bool(frame.data["edge"] == (end or "start") or frame.data["verb"] != "audio")
 

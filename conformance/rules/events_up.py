@@ -7,7 +7,7 @@ from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.reading import listed, mapping, name_of
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.events import CLIENT_EVENTS
-from conformance.wire.frames import Frame, Kind
+from conformance.wire.frames import BINARY, TEXT, Frame
 from conformance.wire.schema import problems
 
 _BY_CALL_ONLY: Final = "output_audio_buffer.clear"
@@ -32,7 +32,7 @@ def text_frames(case: Case) -> Sequence[Finding] | None:
     if not sent:
         return None
     return once_per_cause(
-        find(frame, "a binary frame went up", cause="binary") for _, frame in sent if frame.kind is Kind.BINARY
+        find(frame, "a binary frame went up", cause="binary") for _, frame in sent if frame.kind is BINARY
     )
 
 
@@ -57,7 +57,7 @@ def known_events(case: Case) -> Sequence[Finding] | None:
 
 def _type_of(frame: Frame) -> str | None:
     """Return the type of the message a frame holds; empty if it has none, None for binary that is no JSON object."""
-    if frame.kind is Kind.TEXT:
+    if frame.kind is TEXT:
         return frame.type
     json = frame.data.get("json")
     return name_of(json.get("type")) if isinstance(json, Mapping) else None
@@ -74,7 +74,7 @@ def _type_of(frame: Frame) -> str | None:
 )
 def valid_events(case: Case) -> Sequence[Finding] | None:
     """Validate each known event up."""
-    sent = [(link, frame) for link, frame in _sent(case) if frame.kind is Kind.TEXT and frame.type in CLIENT_EVENTS]
+    sent = [(link, frame) for link, frame in _sent(case) if frame.kind is TEXT and frame.type in CLIENT_EVENTS]
     if not sent:
         return None
     return once_per_cause(finding for link, frame in sent for finding in _invalid(link, frame))

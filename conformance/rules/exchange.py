@@ -23,7 +23,7 @@ from conformance.rules.reading import (
 from conformance.rules.requests import Commit, Create, Item, Request, Response, Update
 from conformance.wire.durations import Micros
 from conformance.wire.events import ga_name
-from conformance.wire.frames import Direction, Frame, Kind
+from conformance.wire.frames import TEXT, UP, Frame
 
 DEFAULT_DETECTION: Final[Mapping[str, Any]] = {"type": "server_vad"}
 """What holds while nobody, the server included, names `turn_detection`: server VAD that responds (ground truth §1.5)."""
@@ -57,8 +57,8 @@ class Exchange:
         self.settings = settings
         self.injects = injects
         for frame in events:
-            if frame.kind is Kind.TEXT:
-                (self._sent if frame.dir is Direction.UP else self._received)(frame)
+            if frame.kind is TEXT:
+                (self._sent if frame.dir is UP else self._received)(frame)
 
     # Up
 

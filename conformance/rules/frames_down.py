@@ -12,7 +12,7 @@ from conformance.rules.streams import Chunk, chunks, is_prefix, sounds_alike, to
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import MILLISECOND, SECOND, format_duration
 from conformance.wire.events import CLIENT_EVENTS, SERVER_EVENTS
-from conformance.wire.frames import Frame, Kind
+from conformance.wire.frames import BINARY, TEXT, Frame
 from conformance.wire.voice_agent import MESSAGES
 
 _DELTA: Final = "response.output_audio.delta"
@@ -37,7 +37,7 @@ def binary_is_audio(case: Case) -> Sequence[Finding] | None:
         deltas = link.of(_DELTA)
         bodies = {folded(delta).get("sha256") for delta in deltas}
         for frame in link.client.down:
-            if frame.kind is not Kind.BINARY:
+            if frame.kind is not BINARY:
                 continue
             observed = True
             words = "JSON" if "json" in frame.data else "text" if "text" in frame.data else None
@@ -68,14 +68,14 @@ def audio_whole(case: Case) -> Sequence[Finding] | None:
         deltas = link.of(_DELTA)
         if deltas and not _is_distorted(link):
             observed = True
-            played = [frame for frame in link.client.down if frame.kind is Kind.BINARY]
+            played = [frame for frame in link.client.down if frame.kind is BINARY]
             findings += _compare(link, deltas, played)
     return once_per_cause(findings) if observed else None
 
 
 def _is_distorted(link: Link) -> bool:
     """True when a script spoiled frames so that nobody can say what audio they held."""
-    return any(frame.kind is Kind.BINARY or not frame.type for frame in link.down)
+    return any(frame.kind is BINARY or not frame.type for frame in link.down)
 
 
 def _compare(link: Link, deltas: Sequence[Frame], played: Sequence[Frame]) -> Iterator[Finding]:
@@ -163,7 +163,7 @@ def frame_type(case: Case) -> Sequence[Finding] | None:
         if link.client is None:
             continue
         for frame in link.client.up:
-            if frame.kind is Kind.TEXT:
+            if frame.kind is TEXT:
                 observed = observed or not frame.type
                 findings += _spoken(link, frame)
             elif "json" in frame.data or "text" in frame.data:
@@ -178,7 +178,7 @@ def _spoken(link: Link, frame: Frame) -> Iterator[Finding]:
         return
     body = raw.encode()
     digest = hashlib.sha256(body).hexdigest()
-    heard = min((f.seq for f in (link.client.up if link.client else ()) if f.kind is Kind.BINARY), default=None)
+    heard = min((f.seq for f in (link.client.up if link.client else ()) if f.kind is BINARY), default=None)
     for append in link.of("input_audio_buffer.append"):
         silent = heard is None or append.seq < heard
         if append.seq > frame.seq and (folded(append).get("sha256") == digest or silent):
@@ -204,7 +204,7 @@ def _executed(link: Link, frame: Frame, json: Any) -> Iterator[Finding]:
 
 
 def _is_effect(link: Link, message: Mapping[str, Any], up: Frame, frame: Frame) -> bool:
-    if up.kind is Kind.TEXT and up.data == message:
+    if up.kind is TEXT and up.data == message:
         return not any(said.data == message for said in link.client_texts(str(message.get("type"))))
     item = mapping(up.data.get("item"))
     match message.get("type"):
@@ -243,9 +243,9 @@ def text_is_protocol(case: Case) -> Sequence[Finding] | None:
     for link in view(case).links:
         if link.client is None:
             continue
-        upstream = {frame.type for frame in link.upstream.down if frame.kind is Kind.TEXT}
+        upstream = {frame.type for frame in link.upstream.down if frame.kind is TEXT}
         for frame in link.client.down:
-            if frame.kind is not Kind.TEXT:
+            if frame.kind is not TEXT:
                 continue
             observed = True
             if not frame.type:

@@ -8,7 +8,7 @@ from conformance.rules.reading import audio_bytes, listed, mapping, name_of
 from conformance.rules.view import Conn, Link, View, find, once_per_cause, view
 from conformance.verdicts import Level
 from conformance.wire.durations import SECOND
-from conformance.wire.frames import Direction, Frame, Kind
+from conformance.wire.frames import BINARY, DOWN, TEXT, Frame
 from conformance.wire.recording import Outcome
 from conformance.wire.voice_agent import CLIENT_MESSAGES
 
@@ -22,12 +22,12 @@ _LARGE: Final = 1024 * 1024
 
 def is_unknown(frame: Frame) -> bool:
     """True for a JSON object in a text frame whose type no client of this family sends."""
-    return frame.kind is Kind.TEXT and bool(frame.type) and frame.type not in _KNOWN
+    return frame.kind is TEXT and bool(frame.type) and frame.type not in _KNOWN
 
 
 def is_malformed(frame: Frame) -> bool:
     """True for text that is no JSON object with a type, and for known messages with values of wrong types."""
-    if frame.kind is not Kind.TEXT:
+    if frame.kind is not TEXT:
         return False
     if not frame.type:
         return True
@@ -78,7 +78,7 @@ def _is_off(value: Any) -> bool:
 
 def is_hostile(frame: Frame) -> bool:
     """True for anything a careful client would not send."""
-    if frame.kind is Kind.BINARY:
+    if frame.kind is BINARY:
         size = audio_bytes(frame)
         return size % 2 == 1 or size >= _LARGE or "json" in frame.data or "text" in frame.data
     return is_malformed(frame) or is_unknown(frame)
@@ -92,7 +92,7 @@ def is_client_mistake(link: Link, frame: Frame) -> bool:
     """
     if is_hostile(frame):
         return True
-    if frame.kind is Kind.TEXT and frame.type not in _UNDERSTOOD:
+    if frame.kind is TEXT and frame.type not in _UNDERSTOOD:
         return True
     settings = link.settings_frames
     if frame.type != "Settings" and frame.type != "KeepAlive" and (not settings or frame.seq < settings[0].seq):
@@ -130,7 +130,7 @@ def rejects_unknown(case: Case) -> Sequence[Finding] | None:
 
 
 def _texts(link: Link) -> list[Frame]:
-    return [] if link.client is None else [frame for frame in link.client.up if frame.kind is Kind.TEXT]
+    return [] if link.client is None else [frame for frame in link.client.up if frame.kind is TEXT]
 
 
 @rule(
@@ -157,7 +157,7 @@ def _passed_on(link: Link, bad: Frame) -> Iterator[Finding]:
     for up in link.up:
         if up.seq < bad.seq:
             continue
-        same = up.kind is Kind.TEXT and not up.type and (up.data == bad.data or bool(bad.type))
+        same = up.kind is TEXT and not up.type and (up.data == bad.data or bool(bad.type))
         if same or (bad.type and up.data == bad.data) or _is_made_of(bad, up):
             yield find(up, "malformed input went up instead of being refused or ignored", cause=bad.type or "unreadable")
             return
@@ -204,7 +204,7 @@ def _harmed(shared: View, attacker: Conn, frame: Frame) -> Iterator[Finding]:
             continue
         closed = other.closed
         own = any(link.serves(other) and link.upstream.closed is not None for link in shared.links)
-        if closed is not None and closed.dir is Direction.DOWN and closed.seq > frame.seq and not own:
+        if closed is not None and closed.dir is DOWN and closed.seq > frame.seq and not own:
             yield find(closed, "another session was closed after hostile input", cause="neighbour")
     for conn in shared.clients:
         failed = next((mark for mark in conn.marks if mark.type == "connect-failed" and mark.seq > frame.seq), None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from conformance.wire.folding import AUDIO_FIELDS
-from conformance.wire.frames import Frame, Kind
+from conformance.wire.frames import TEXT, Frame
 
 UNNAMED: Final = object()
 """What `turn_detection` returns where a session object says nothing of it."""
@@ -54,7 +54,7 @@ def item_text(item: Mapping[str, Any]) -> str:
 
 def audio_bytes(frame: Frame) -> int:
     """Return how many bytes of audio an event carries; 0 for unreadable base64."""
-    folded = frame.data.get(AUDIO_FIELDS.get(frame.type, "")) if frame.kind is Kind.TEXT else frame.data
+    folded = frame.data.get(AUDIO_FIELDS.get(frame.type, "")) if frame.kind is TEXT else frame.data
     size = mapping(folded).get("bytes", 0)
     return size if isinstance(size, int) else 0
 

@@ -10,7 +10,7 @@ from conformance.rules.view import Link
 from conformance.wire.audio import PCM_24K, AudioFormat, realtime_format, voice_agent_format
 from conformance.wire.durations import MILLISECOND, Micros
 from conformance.wire.folding import AUDIO_FIELDS
-from conformance.wire.frames import Frame, Kind
+from conformance.wire.frames import BINARY, Frame
 from conformance.wire.recording import session_format
 
 COMMIT_MINIMUM: Final = 100 * MILLISECOND
@@ -98,7 +98,7 @@ def folded(frame: Frame) -> Mapping[str, Any]:
 
     Empty if it holds none: a peer may send an object where audio belongs, and then nothing has been folded.
     """
-    body = frame.data if frame.kind is Kind.BINARY else mapping(frame.data.get(AUDIO_FIELDS.get(frame.type, "")))
+    body = frame.data if frame.kind is BINARY else mapping(frame.data.get(AUDIO_FIELDS.get(frame.type, "")))
     if isinstance(body.get("bytes"), int) and isinstance(body.get("sha256", ""), str):
         rms = body.get("rms")
         if not isinstance(rms, list) or _NUMBERS.issuperset(map(type, rms)):

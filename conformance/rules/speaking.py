@@ -16,7 +16,7 @@ from conformance.rules.sound import folded
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND
 from conformance.wire.events import ga_name
-from conformance.wire.frames import Frame, Kind
+from conformance.wire.frames import BINARY, Frame
 
 _SOON: Final = SECOND
 _DELTA: Final = "response.output_audio.delta"
@@ -60,7 +60,7 @@ class Speech:
         twice = _sent_by_several(deltas)
         found: dict[int, list[Frame]] = {}
         for frame in self.link.client.down if self.link.client is not None else ():
-            if frame.kind is not Kind.BINARY:
+            if frame.kind is not BINARY:
                 continue
             owner = owners.get(folded(frame).get("sha256"))
             before = bisect_left(seqs, frame.seq)
@@ -201,7 +201,7 @@ def speaking_first(case: Case) -> Sequence[Finding] | None:
             own = speech.starts.get(id(response), [])
             started = [f for f in speech.link.shown("AgentStartedSpeaking") if f.seq > response.first_seq]
             if not any(frame.seq < first.seq for frame in (*own, *started)):
-                what = "audio" if first.kind is Kind.BINARY else "text"
+                what = "audio" if first.kind is BINARY else "text"
                 findings.append(find(first, f"a response's {what} came before AgentStartedSpeaking", cause=what))
     return once_per_cause(findings) if observed else None
 

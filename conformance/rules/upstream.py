@@ -16,7 +16,7 @@ from conformance.rules.sound import folded
 from conformance.rules.view import Conn, Link, find, once_per_cause, view
 from conformance.verdicts import Blame, Level
 from conformance.wire.durations import SECOND
-from conformance.wire.frames import Direction, Frame, Kind
+from conformance.wire.frames import BINARY, DOWN, TEXT, UP, Frame
 from conformance.wire.patterns import matches
 from conformance.wire.schema import problems
 
@@ -65,7 +65,7 @@ def created_first(case: Case) -> Sequence[Finding] | None:
     observed = False
     for link in view(case).links:
         conn = link.upstream
-        down = [frame for frame in conn.events if frame.dir is Direction.DOWN]
+        down = [frame for frame in conn.events if frame.dir is DOWN]
         if withheld(conn, case, "session.created") or (down and is_own(case, down[0])):
             continue
         observed = observed or bool(down)
@@ -103,7 +103,7 @@ def valid_events(case: Case) -> Sequence[Finding] | None:
             observed = True
             findings += _invalid(link, frame)
             event_id = frame.data.get("event_id")
-            if frame.kind is Kind.TEXT and frame.type:
+            if frame.kind is TEXT and frame.type:
                 if not isinstance(event_id, str):
                     findings.append(find(frame, f"{frame.type} has no event_id", cause=f"{frame.type} event_id"))
                 elif event_id in seen:
@@ -113,7 +113,7 @@ def valid_events(case: Case) -> Sequence[Finding] | None:
 
 
 def _invalid(link: Link, frame: Frame) -> Iterator[Finding]:
-    if frame.kind is Kind.BINARY or not frame.type:
+    if frame.kind is BINARY or not frame.type:
         yield find(frame, "the upstream sent something that is no JSON event", cause="unreadable")
         return
     real = link.case.recording.header.target.startswith("real")
@@ -217,7 +217,7 @@ def stays_open(case: Case) -> Sequence[Finding] | None:
     findings = []
     for link in links:
         closed = link.upstream.closed
-        if closed is None or closed.dir is Direction.UP or is_own(case, closed) or _may_close(link, closed):
+        if closed is None or closed.dir is UP or is_own(case, closed) or _may_close(link, closed):
             continue
         if link.left is not None and link.left.seq < closed.seq:
             continue

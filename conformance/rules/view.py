@@ -12,7 +12,7 @@ from conformance.rules.exchange import Exchange
 from conformance.rules.model import Case, Finding
 from conformance.wire.durations import MILLISECOND, SECOND, Micros
 from conformance.wire.events import BETA_OF_GA, GA_OF_BETA
-from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.frames import BINARY, CLIENT, DOWN, MARK, OPEN, TEXT, UP, UPSTREAM, Direction, Frame, Leg
 
 CROSSING: Final = 50 * MILLISECOND
 """On the real clock an event up may have crossed an event down this long before it (principle 5)."""
@@ -41,12 +41,12 @@ class Conn:
 
     def add(self, frame: Frame) -> None:
         """Take the next frame of this connection."""
-        if frame.kind is Kind.TEXT or frame.kind is Kind.BINARY:
-            if self.leg is Leg.UPSTREAM or self.left is None:
+        if frame.kind is TEXT or frame.kind is BINARY:
+            if self.leg is UPSTREAM or self.left is None:
                 self.events.append(frame)  # what still reached a client that had left is nobody's
-        elif frame.kind is Kind.MARK:
+        elif frame.kind is MARK:
             self.marks.append(frame)
-        elif frame.kind is Kind.OPEN:
+        elif frame.kind is OPEN:
             self.opened = self.opened or frame
         else:
             self.closed = self.closed or frame
@@ -54,17 +54,17 @@ class Conn:
     @cached_property
     def up(self) -> list[Frame]:
         """Events up, in order."""
-        return [frame for frame in self.events if frame.dir is Direction.UP]
+        return [frame for frame in self.events if frame.dir is UP]
 
     @cached_property
     def down(self) -> list[Frame]:
         """Events down, in order."""
-        return [frame for frame in self.events if frame.dir is Direction.DOWN]
+        return [frame for frame in self.events if frame.dir is DOWN]
 
     @property
     def left(self) -> Frame | None:
         """The close, if the client's side closed first."""
-        return self.closed if self.closed is not None and self.closed.dir is Direction.UP else None
+        return self.closed if self.closed is not None and self.closed.dir is UP else None
 
     @cached_property
     def first(self) -> Frame:
@@ -91,9 +91,9 @@ class Conn:
         """True when the handshake was refused, or reset."""
         return self.opened is not None and self.opened.is_refusal
 
-    def of(self, *types: str, direction: Direction = Direction.DOWN) -> list[Frame]:
+    def of(self, *types: str, direction: Direction = DOWN) -> list[Frame]:
         """Return the events of these types in one direction."""
-        frames = self.down if direction is Direction.DOWN else self.up
+        frames = self.down if direction is DOWN else self.up
         return [frame for frame in frames if frame.type in types]
 
     def horizon(self, end: Micros) -> Micros:
@@ -131,12 +131,12 @@ class Link:
     @cached_property
     def up(self) -> list[Frame]:
         """Events up the upstream leg until the client left."""
-        return [frame for frame in self.events if frame.dir is Direction.UP]
+        return [frame for frame in self.events if frame.dir is UP]
 
     @cached_property
     def down(self) -> list[Frame]:
         """Events down the upstream leg until the client left."""
-        return [frame for frame in self.events if frame.dir is Direction.DOWN]
+        return [frame for frame in self.events if frame.dir is DOWN]
 
     @cached_property
     def late(self) -> list[Frame]:
@@ -204,7 +204,7 @@ class Link:
 
     def client_texts(self, *types: str) -> list[Frame]:
         """Return the client's text messages of these types, in order."""
-        return [] if self.client is None else [f for f in self.client.up if f.type in types and f.kind is Kind.TEXT]
+        return [] if self.client is None else [f for f in self.client.up if f.type in types and f.kind is TEXT]
 
     def shown(self, *types: str) -> list[Frame]:
         """Return what the client was sent of these types, in order."""
@@ -239,15 +239,15 @@ class View:
         self.crossing = CROSSING if self.real else 0
         self._conns: dict[tuple[Leg, int], Conn] = {}
         for frame in case.recording.frames:
-            if frame.kind is Kind.MARK and frame.type in _NO_SIGNS:
+            if frame.kind is MARK and frame.type in _NO_SIGNS:
                 continue
             key = (frame.leg, frame.conn)
             conn = self._conns.get(key)
             if conn is None:
                 conn = self._conns[key] = Conn(frame.leg, frame.conn)
             conn.add(frame)
-        self.clients = [conn for (leg, _), conn in self._conns.items() if leg is Leg.CLIENT]
-        self.upstreams = [conn for (leg, _), conn in self._conns.items() if leg is Leg.UPSTREAM]
+        self.clients = [conn for (leg, _), conn in self._conns.items() if leg is CLIENT]
+        self.upstreams = [conn for (leg, _), conn in self._conns.items() if leg is UPSTREAM]
 
     @cached_property
     def is_realtime(self) -> bool:

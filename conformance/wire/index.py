@@ -10,18 +10,18 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from conformance.wire.durations import Micros
-from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.frames import BINARY, CLIENT, CLOSE, DOWN, MARK, OPEN, TEXT, UP, UPSTREAM, Frame, Kind, Leg
 from conformance.wire.patterns import Pattern, matches, pattern_type
 from conformance.wire.recording import Recording
 
-_WORDS: Final = {"binary": Kind.BINARY, "close": Kind.CLOSE, "open": Kind.OPEN}
-_RECEIVED: Final = {Leg.CLIENT: Direction.DOWN, Leg.UPSTREAM: Direction.UP}
+_WORDS: Final = {"binary": BINARY, "close": CLOSE, "open": OPEN}
+_RECEIVED: Final = {CLIENT: DOWN, UPSTREAM: UP}
 _GLOB: Final = frozenset("*?[")
 
 
 def frame_matches(pattern: Pattern, frame: Frame) -> bool:
     """Tell whether a frame of the right leg is one the pattern means; marks never are."""
-    if frame.kind is Kind.TEXT:
+    if frame.kind is TEXT:
         return matches(pattern, frame.data)
     kind = _WORDS.get(pattern_type(pattern))
     return kind is frame.kind and matches(pattern, _words(pattern, frame))
@@ -44,19 +44,19 @@ class Index:
         """
         self.recording = recording
         self.frames = recording.frames
-        self._types: dict[Leg, dict[str, list[Frame]]] = {Leg.CLIENT: {}, Leg.UPSTREAM: {}}
+        self._types: dict[Leg, dict[str, list[Frame]]] = {CLIENT: {}, UPSTREAM: {}}
         self._words: dict[tuple[Leg, Kind], list[Frame]] = {}
         self._marks: dict[str, list[Frame]] = {}
         for frame in recording.frames:
-            if frame.kind is Kind.TEXT:
+            if frame.kind is TEXT:
                 self._types[frame.leg].setdefault(frame.type, []).append(frame)
-            elif frame.kind is Kind.MARK:
+            elif frame.kind is MARK:
                 self._marks.setdefault(frame.type, []).append(frame)
             else:
                 self._words.setdefault((frame.leg, frame.kind), []).append(frame)
         if one_leg:
-            self._types[Leg.UPSTREAM] = self._types[Leg.CLIENT]
-            self._words.update({(Leg.UPSTREAM, kind): frames for (_, kind), frames in list(self._words.items())})
+            self._types[UPSTREAM] = self._types[CLIENT]
+            self._words.update({(UPSTREAM, kind): frames for (_, kind), frames in list(self._words.items())})
         self._end = recording.end
 
     @property

@@ -15,12 +15,12 @@ import orjson
 from conformance.wire import base64
 from conformance.wire.depth import is_too_deep
 from conformance.wire.folding import AUDIO_FIELDS, fold_event
-from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.frames import CLOSE, OPEN, TEXT, Direction, Frame, Kind, Leg
 from conformance.wire.streams import REALTIME, Streams
 
 READ: Final = frozenset({*AUDIO_FIELDS, "Settings"})
 """Events that a recorder reads at once."""
-_WHOLE: Final = (Kind.OPEN, Kind.CLOSE)
+_WHOLE: Final = (OPEN, CLOSE)
 """What is recorded as it is said."""
 Lines = list[tuple[bytes, bytes]]
 """For each event what its line says between the connection and the event, and the event."""
@@ -74,7 +74,7 @@ class UnreadSink:
         if kind in _WHOLE and not self._listeners:
             self._write(conn, [(_middle("", direction, kind), orjson.dumps(body))], tail)
             return
-        if kind is not Kind.TEXT or self._listeners:
+        if kind is not TEXT or self._listeners:
             self._record(conn, direction, kind, body, scripted)
             return
         if type(body) is bytes:
@@ -97,13 +97,13 @@ class UnreadSink:
         """Record events of the same instant that no script had a hand in."""
         if self._listeners:
             for body in bodies:
-                self._record(conn, direction, Kind.TEXT, body)
+                self._record(conn, direction, TEXT, body)
             return
         while bodies:
             bodies = self._write_unread(conn, direction, bodies, _TAIL)
             if bodies:
                 if not self._write_folded(conn, direction, bodies[0], _TAIL):
-                    self._record(conn, direction, Kind.TEXT, bodies[0])
+                    self._record(conn, direction, TEXT, bodies[0])
                 bodies = bodies[1:]
 
     def _write_unread(self, conn: int, direction: Direction, bodies: Sequence[bytes], tail: bytes) -> Sequence[bytes]:
@@ -157,6 +157,6 @@ def _learn(known: _Middles, start: bytes, direction: Direction) -> bytes | None:
 
 
 @lru_cache(maxsize=256)
-def _middle(type_: str, direction: Direction, kind: Kind = Kind.TEXT) -> bytes:
+def _middle(type_: str, direction: Direction, kind: Kind = TEXT) -> bytes:
     words = (direction.value.encode(), kind.value.encode(), orjson.dumps(type_))
     return b',"dir":"%b","kind":"%b","type":%b,"data":' % words
