@@ -19,6 +19,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from conformance.wire.closing import NO_CODE
 from mock_upstream.framing import Framing, Upgrade, frame_header, read_upgrade
 from mock_upstream.http import HttpRequest, error_response, read_request
 
@@ -32,6 +33,8 @@ OPENING: Final = 10.0
 CLOSING: Final = 10.0
 STOPPING: Final = 1.0
 """Seconds a peer has to finish a handshake before the connection is dropped; less when the server stops."""
+_LONGEST_REASON: Final = 123
+"""Bytes: what a control frame holds beside the code (RFC 6455 §5.5)."""
 _WRITE_HIGH: Final = 2**20
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -173,7 +176,10 @@ class Connection(asyncio.Protocol):
         """Begin the closing handshake."""
         if self.is_open:
             self._ended = True
-            self._framing.send_close(code, reason)
+            if code == NO_CODE:
+                self._framing.send_close()
+            else:
+                self._framing.send_close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
             self.flush()
             self._close_soon()
 

@@ -170,25 +170,30 @@ def read_knobs(settings: Mapping[str, Any], profile: Profile = PROFILES[ANY_MODE
 
 
 def _texts(value: Any) -> Sequence[str]:
-    texts = (value,) if isinstance(value, str) else tuple(value)
+    texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Sequence) else ()
     if not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError("write a text or a list of texts")
     return texts
 
 
 def _calls(value: Any) -> Sequence[Sequence[Mapping[str, Any]]]:
-    turns = tuple(value)
+    turns = tuple(value) if isinstance(value, list | tuple) else (None,)
     if turns and all(isinstance(call, Mapping) for call in turns):
         turns = (turns,)
     for turn in turns:
-        for call in turn:
-            if not isinstance(call["name"], str):
-                raise ValueError("a call's name is a text")
+        if not isinstance(turn, list | tuple) or not all(_is_call(call) for call in turn):
+            raise ValueError("write a list of {name, arguments} for each response; a name is a text")
     return turns
 
 
+def _is_call(call: Any) -> bool:
+    return isinstance(call, Mapping) and isinstance(call.get("name"), str)
+
+
 def _pace(value: Any) -> float:
-    return _PACES[value] if isinstance(value, str) and value in _PACES else _not_negative(value)
+    if isinstance(value, str) and value not in _PACES:
+        raise ValueError("write realtime, burst or how many times faster than real time")
+    return _PACES[value] if isinstance(value, str) else _not_negative(value)
 
 
 def _not_negative(value: Any) -> float:

@@ -7,6 +7,7 @@ its duration: a recorded run of appends is there as soon as as much audio has co
 unforeseen client events are passed over and marked; strict, they end the replay with a close that names both events.
 """
 
+import re
 from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,16 +20,21 @@ import numpy as np
 import orjson
 
 from conformance.wire.audio import PCM_24K, AudioFormat, encode, realtime_format
+from conformance.wire.closing import can_close_with
 from conformance.wire.durations import Micros
 from conformance.wire.folding import AUDIO_FIELDS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
-from conformance.wire.recording import Recording, session_format
+from conformance.wire.recording import Recording
+from conformance.wire.streams import REALTIME, session_format
 from mock_upstream.actions import Abort, Action, Close, Mark, Send
 
-_ABNORMAL: Final = 1006
 _MISMATCH: Final = 4000
+_NO_EVENT: Final = "a frame that is no event"
 _APPEND: Final = "input_audio_buffer.append"
 _IDS: Final = frozenset({"id", "event_id", "item_id", "previous_item_id", "call_id", "response_id"})
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
+_LARGEST: Final = 64 * 2**20
+"""Bytes of one body; a recording that says more was not made by us."""
 _AUDIO_TOLERANCE_MS: Final = 20.0
 """What a resampler on the way may swallow."""
 
@@ -82,6 +88,10 @@ class Replay:
         self._ids: dict[str, str] = {}
         self._agenda: deque[tuple[Micros, Frame]] = deque()
         self._current: _Progress | None = None
+        self._owed_ms = 0.0
+        """Audio that the recording has beyond what came, up to the tolerance; negative where more came."""
+        self._format: AudioFormat = PCM_24K
+        """In which the client's audio comes."""
         self._over = False
 
     def open(self, now: Micros) -> Sequence[Action]:
@@ -94,9 +104,7 @@ class Replay:
         if self._over:
             return ()
         event = _read(frame)
-        if self._current is None or not self._take(event, now):
-            return self._unforeseen(event)
-        return self.wake(now)
+        return self.wake(now) if self._take(event, now) else self._unforeseen(event)
 
     def wake(self, now: Micros) -> Sequence[Action]:
         """Play what has become due."""
@@ -115,14 +123,14 @@ class Replay:
 
     def _begin_turn(self, now: Micros) -> None:
         """Go on to the next turn; one whose client events are all there is answered at once."""
-        surplus = min(0.0, self._current.audio_ms) if self._current is not None else 0.0
+        self._owed_ms = self._current.audio_ms if self._current is not None else 0.0
         while self._turns:
             turn = self._turns.popleft()
             events = [event for event in turn.events if event.type != _APPEND]
-            self._current = _Progress(events, turn.audio_ms + surplus, deque(turn.answers))
+            self._current = _Progress(events, turn.audio_ms + self._owed_ms, deque(turn.answers))
             if events or self._current.audio_ms > _AUDIO_TOLERANCE_MS:
                 return
-            surplus = min(0.0, self._current.audio_ms)
+            self._owed_ms = self._current.audio_ms
             self._answer(now)
         self._current = None
 
@@ -132,15 +140,17 @@ class Replay:
             self._agenda.extend((max(after, now + answer.gap), answer.frame) for answer in self._current.answers)
 
     def _take(self, event: Mapping[str, Any], now: Micros) -> bool:
-        current = self._current
+        current, type_ = self._current, event.get("type")
         if current is None:
-            return False
-        if event.get("type") == _APPEND:
+            self._owed_ms -= self._duration_ms(event)
+            return type_ == _APPEND and (not self._strict or self._owed_ms >= -_AUDIO_TOLERANCE_MS)
+        if type_ == _APPEND:
             if current.audio_ms <= 0:
                 return not self._strict
-            current.audio_ms -= _duration_ms(event)
+            current.audio_ms -= self._duration_ms(event)
         else:
-            recorded = next((frame for frame in current.missing if frame.type == event.get("type")), None)
+            wanted = type_ if isinstance(type_, str) else ""
+            recorded = next((frame for frame in current.missing if frame.type == wanted), None)
             if recorded is None:
                 return False
             current.missing.remove(recorded)
@@ -166,12 +176,14 @@ class Replay:
     def _play(self, frame: Frame) -> Action:
         if frame.kind is Kind.CLOSE:
             self._over = True
-            code = frame.data.get("code", 1000)
-            return Abort() if code == _ABNORMAL else Close(code, frame.data.get("reason", ""))
+            code, reason = frame.data.get("code", 1000), frame.data.get("reason")
+            return Close(code, str(reason or "")) if can_close_with(code) else Abort()
         if frame.kind is Kind.BINARY:
             return Send(self._audio.body(frame.data), None, binary=True)
         if "raw" in frame.data and not frame.type:
             return Send(str(frame.data["raw"]).encode(), None)
+        if frame.type in REALTIME:
+            self._format = realtime_format(session_format(_session(frame.data), "input")) or self._format
         event = self._rebound(self._audio.unfold(frame))
         return Send(orjson.dumps(event), event)
 
@@ -183,21 +195,26 @@ class Replay:
         return self._ids.get(value, value) if isinstance(value, str) else value
 
     def _unforeseen(self, event: Mapping[str, Any]) -> Sequence[Action]:
-        came = event.get("type") or "a frame that is no event"
+        came = event.get("type")
+        came = came if isinstance(came, str) and came else _NO_EVENT
         wanted = self._wanted()
         mark = Mark({"mark": "unforeseen", "came": came, "wanted": wanted})
         if not self._strict:
             return (mark,)
         self._over = True
-        return (mark, Close(_MISMATCH, f"replay: {came} came, the recording has {wanted}"[:120]))
+        return (mark, Close(_MISMATCH, f"replay: {came} came, the recording has {wanted}"))
 
     def _wanted(self) -> str:
         if self._current is None:
             return "nothing more"
-        wanted = [frame.type for frame in self._current.missing]
+        wanted = [frame.type or _NO_EVENT for frame in self._current.missing]
         if self._current.audio_ms > _AUDIO_TOLERANCE_MS:
             wanted.append(f"{self._current.audio_ms:.0f} ms of audio")
         return ", ".join(wanted)
+
+    def _duration_ms(self, event: Mapping[str, Any]) -> float:
+        audio = event.get("audio")
+        return self._format.duration(len(audio) * 3 // 4) / 1000 if isinstance(audio, str) else 0.0
 
 
 def connections(recording: Recording) -> list[int]:
@@ -214,10 +231,8 @@ class _Audio:
 
     def unfold(self, frame: Frame) -> Mapping[str, Any]:
         """Return the event with its audio as base64 again."""
-        if frame.type in ("session.created", "session.updated"):
-            session = frame.data.get("session")
-            found = realtime_format(session_format(session, "output")) if isinstance(session, Mapping) else None
-            self._format = found or self._format
+        if frame.type in REALTIME:
+            self._format = realtime_format(session_format(_session(frame.data), "output")) or self._format
         name = AUDIO_FIELDS.get(frame.type)
         folded = frame.data.get(name) if name else None
         if name is None or not isinstance(folded, Mapping):
@@ -229,12 +244,15 @@ class _Audio:
     def body(self, folded: Mapping[str, Any]) -> bytes:
         """Return the kept body, or noise of the same length and loudness, the same for the same body."""
         digest = str(folded.get("sha256", ""))
-        kept = self._kept / f"{digest}.raw" if self._kept is not None else None
+        kept = self._kept / f"{digest}.raw" if self._kept is not None and _DIGEST.fullmatch(digest) else None
         if kept is not None and kept.is_file():
             return kept.read_bytes()
-        size = int(folded["bytes"])
+        size = folded.get("bytes")
+        size = min(size, _LARGEST) if isinstance(size, int) and size > 0 else 0
         count = -(-size // self._format.bytes_per_sample)
-        levels = np.repeat(np.asarray(folded.get("rms") or [0], dtype=np.float64), self._format.rate // 50)
+        rms = folded.get("rms")
+        loud = [level for level in rms if isinstance(level, int | float)] if isinstance(rms, list) else []
+        levels = np.repeat(np.asarray(loud or [0], dtype=np.float64), self._format.rate // 50)
         random = np.random.default_rng(int(sha256(digest.encode()).hexdigest()[:16], 16))
         noise = random.uniform(-1.0, 1.0, count) * 3**0.5 * np.resize(levels, count)
         return encode(np.clip(noise, -32768, 32767).astype(np.int16), self._format.encoding)[:size]
@@ -264,12 +282,13 @@ def _turns(frames: Sequence[Frame]) -> Iterator[Turn]:
 
 def _appended_ms(events: Sequence[Frame]) -> float:
     bodies = (event.data.get("audio") for event in events if event.type == _APPEND)
-    return sum(float(body.get("ms", 0)) for body in bodies if isinstance(body, Mapping))
+    lengths = [body.get("ms") for body in bodies if isinstance(body, Mapping)]
+    return sum(float(ms) for ms in lengths if isinstance(ms, int | float))
 
 
-def _duration_ms(event: Mapping[str, Any]) -> float:
-    audio = event.get("audio")
-    return PCM_24K.duration(len(audio) * 3 // 4) / 1000 if isinstance(audio, str) else 0.0
+def _session(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    session = event.get("session")
+    return session if isinstance(session, Mapping) else {}
 
 
 def _read(frame: str | bytes) -> Mapping[str, Any]:

@@ -12,10 +12,13 @@ from conformance.scenario.structure import read_part
 from conformance.scenario.vocabulary import REALTIME, check_pattern, check_reply
 from conformance.scenario.yaml_source import Path
 from conformance.wire.durations import parse_duration
+from conformance.wire.fault_text import problem_of
 from conformance.wire.script import FAULTS, Fault, ReplaySource, Reply, Script, ScriptRule
 from mock_upstream.profiles import KNOBS, PROFILES, read_knobs
 from mock_upstream.replay import Replay
 
+_OF_RULES: Final = {"on": "when", "percent": "probability", "times": "times"}
+"""What `--fault` must say of an event's fault, and a rule says for itself."""
 _STANDING: Final = frozenset({"session", "handshake"})
 """Scopes of the faults that need neither an event nor a time."""
 
@@ -86,22 +89,29 @@ class ScriptReader:
             return Fault(fault.name, params)
         if spec.scope == "event" and rule.when is None:
             self._report(path, f"the fault {fault.name!r} acts on an event; name it with `when`")
+        if spec.scope == "handshake" and (rule.when is not None or rule.at is not None):
+            sentence = f"the fault {fault.name!r} acts on the handshake, before any event; leave `when` and `at` out"
+            self._report(path, sentence)
         for key, value in params.items():
-            if key not in spec.params:
+            if key in _OF_RULES:
+                self._report((*path, key), f"in a script this is the rule's own `{_OF_RULES[key]}`", key=True)
+            elif key not in spec.params:
                 hint = did_you_mean(key, spec.params)
                 self._report((*path, key), f"{fault.name} has no parameter {key!r}{hint}", key=True)
             else:
-                self._parameter(spec.params[key], value, (*path, key))
+                self._parameter(key, spec.params[key], value, (*path, key))
         return Fault(fault.name, params)
 
-    def _parameter(self, default: Any, value: Any, path: Path) -> None:
+    def _parameter(self, key: str, default: Any, value: Any, path: Path) -> None:
         """Check a parameter against its default: durations are text with a unit, numbers are numbers."""
         if isinstance(default, int):
             if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
                 self._report(path, f"expected a positive whole number, not {shown(value)}")
+            elif problem := problem_of(key, value):
+                self._report(path, problem)
         elif not isinstance(value, str):
             self._report(path, f"expected text such as {default!r}, not {shown(value)}")
-        elif default:
+        elif default[:1].isdigit():
             try:
                 parse_duration(value)
             except ValueError as error:
@@ -122,6 +132,9 @@ class ScriptReader:
             if key not in KNOBS:
                 known = {*KNOBS, *grammar.UpstreamPart.model_fields}
                 self._report((*path, key), f"unknown key {key!r}{did_you_mean(key, known)}", key=True)
+                continue
+            if key == "expiry" and not isinstance(value, str):
+                self._report((*path, key), "a duration needs a unit, such as 5ms or 5s")
                 continue
             try:
                 read_knobs({key: value})

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from conformance.scenario.mistakes import did_you_mean
+from conformance.scenario.mistakes import did_you_mean, shown
 from conformance.scenario.model import Speaks
 from conformance.scenario.yaml_source import Path
 from conformance.wire.events import CLIENT_EVENTS, SERVER_EVENTS
@@ -46,9 +46,11 @@ def check_pattern(pattern: Any, known: frozenset[str] = KNOWN, where: str = "") 
     if isinstance(pattern, str):
         yield from _check_type(pattern, (), known, where)
     elif isinstance(pattern, Mapping):
-        type_ = pattern.get("type")
+        type_ = pattern.get("type", "*")
         if isinstance(type_, str):
             yield from _check_type(type_, ("type",), known, where)
+        elif not isinstance(type_, Mapping):
+            yield ("type",), f"a type is a word, such as {min(known)!r}, not {shown(type_)}"
         yield from _check_operators(pattern, ())
 
 
@@ -115,8 +117,10 @@ def _check_fields(event: Mapping[str, Any], dialect: str) -> Findings:
     from conformance.wire.schema import problems
 
     for problem in problems(event, "server", "beta" if dialect == "beta" else "ga"):
+        path: Path = tuple(
+            int(part[1:-1]) if part.startswith("[") else part for part in re.findall(r"\[\d+\]|[^.\[\]]+", problem.path)
+        )
         if problem.message == "is not a field of this event":
-            path: Path = tuple(
-                int(part[1:-1]) if part.startswith("[") else part for part in re.findall(r"\[\d+\]|[^.\[\]]+", problem.path)
-            )
             yield path, f"unknown field {problem.path!r} in {event['type']} (raw: true sends it all the same)"
+        elif problem.message != "is required":  # what is missing is filled in
+            yield path, f"{problem.path!r} in {event['type']} {problem.message} (raw: true sends it all the same)"

@@ -1,10 +1,15 @@
 """Faults as people name them on a command line: ``NAME[,k=v]``."""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
+from conformance.wire.closing import can_close_with
 from conformance.wire.durations import parse_duration
 from conformance.wire.script import FAULTS, Fault
+
+LARGEST: Final = 2**30
+"""Bytes of an oversize event."""
+_ALL: Final = 100
 
 
 def read_fault(text: str) -> Fault:
@@ -26,7 +31,20 @@ def read_fault(text: str) -> Fault:
             known = ", ".join(spec.params) or "none"
             raise ValueError(f"{name} has no parameter {key!r}; it takes {known}, written k=v")
         params[key] = _like(spec.params[key], key, value)
+        if problem := problem_of(key, params[key]):
+            raise ValueError(problem)
     return Fault(name, params)
+
+
+def problem_of(key: str, value: Any) -> str | None:
+    """Return what is wrong with a parameter of the right type; None if nothing is."""
+    if key == "code" and not can_close_with(value):
+        return f"a server cannot close with {value}; use 1000 to 1003, 1007 to 1014, 3000 to 4999, or 1005 for no code"
+    if key == "percent" and value > _ALL:
+        return f"percent is at most {_ALL}, not {value}"
+    if key == "size" and value > LARGEST:
+        return f"size is at most {LARGEST} bytes, not {value}"
+    return None
 
 
 def _like(default: Any, key: str, value: str) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mock_upstream.actions import Abort, Action, HalfOpen
+from mock_upstream.actions import Abort, Action, Close, HalfOpen
 from mock_upstream.connection import MAX_FRAME
 from mock_upstream.server import MockUpstream
 from mock_upstream.tests.puppet import Puppet, say
@@ -135,6 +135,26 @@ def test_a_connection_is_let_go_even_if_its_end_fails() -> None:
         assert mock._connections == set()
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "frame"),
+    [
+        (1005, "", b"\x88\x00"),
+        (4000, "x" * 200, b"\x88\x7d\x0f\xa0" + b"x" * 123),
+        (4000, "\u00e9" * 100, b"\x88\x7c\x0f\xa0" + "\u00e9".encode() * 61),
+    ],
+)
+def test_a_close_says_as_much_as_its_frame_holds(code: int, reason: str, frame: bytes) -> None:
+    async def scene() -> bytes:
+        puppet = Puppet(hello=[say("session.created"), Close(code, reason)])
+        connection, transport = MockUpstream(new_session=puppet)._connect(), Memory()
+        connection.connection_made(transport)
+        connection.data_received(UPGRADE)
+        connection.connection_lost(None)
+        return transport.written
+
+    assert asyncio.run(scene()).endswith(frame)
 
 
 def test_a_ping_between_fragments_is_answered_and_the_message_is_whole() -> None:

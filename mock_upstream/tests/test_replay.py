@@ -2,15 +2,16 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from conformance.wire.durations import Micros
-from conformance.wire.frames import Direction, Kind, Leg
+from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.recording import Footer, Header, Recorder, Recording
-from mock_upstream.actions import Action, Close, Mark, Send
+from mock_upstream.actions import Abort, Action, Close, Mark, Send
 from mock_upstream.replay import Replay
 
 UP, DOWN = Direction.UP, Direction.DOWN
@@ -146,3 +147,80 @@ def test_strict_ends_with_a_close_that_names_both_events() -> None:
 def test_a_recording_without_that_connection_is_refused_in_one_sentence() -> None:
     with pytest.raises(ValueError, match="no connection 1 on its upstream leg"):
         Replay(TEXT_TURN, 1)
+
+
+CREATED = {"type": "session.created", "session": {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}}
+
+
+@pytest.mark.parametrize("created", [{"type": "session.created"}, CREATED], ids=["pcm", "µ-law"])
+@pytest.mark.parametrize("chunk", [160, 320, 480])
+def test_the_very_same_audio_is_nothing_unforeseen_however_strict(created: Mapping[str, Any], chunk: int) -> None:
+    rate = 8 if created is CREATED else 48  # bytes a millisecond
+    pieces = [b64encode(bytes(chunk * rate // 8)).decode()] * 9
+    appends = [{"type": "input_audio_buffer.append", "audio": piece} for piece in pieces]
+    recording = recorded(
+        (10, DOWN, created),
+        *[(1_000 + number, UP, append) for number, append in enumerate(appends)],
+        (2_000, DOWN, {"type": "input_audio_buffer.speech_started"}),
+        (3_000, UP, {"type": "input_audio_buffer.commit"}),
+        *[(4_000 + number, UP, append) for number, append in enumerate(appends)],
+        (5_000, DOWN, {"type": "response.created"}),
+    )
+    replay = Replay(recording, strict=True)
+    replay.open(0)
+    seen = events(play(replay, 1_000))
+    for now, event in enumerate([*appends, {"type": "input_audio_buffer.commit"}, *appends], start=1):
+        assert not [action for action in send(replay, event, now * 10_000) if isinstance(action, Mark | Close)]
+        seen += events(play(replay, now * 10_000 + 9_000))
+    assert [event["type"] for _, event in seen] == [
+        created["type"],
+        "input_audio_buffer.speech_started",
+        "response.created",
+    ]
+    assert isinstance(send(replay, appends[0] | {"audio": SECOND_OF_AUDIO}, 1_000_000)[-1], Close)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("frame", ["no JSON", "[]", '{"no": "type"}', '{"type": 5}'])
+def test_a_frame_that_is_no_event_answers_for_one(frame: str, strict: bool) -> None:
+    clock = [0]
+    recorder = Recorder(Header(), lambda: clock[0])
+    sink = recorder.leg(Leg.UPSTREAM)
+    sink(0, UP, Kind.OPEN, {"path": "/v1/realtime"})
+    sink(0, UP, Kind.TEXT, frame)
+    sink(0, DOWN, Kind.TEXT, {"type": "error"})
+    replay = Replay(recorder.finish(Footer(0)), strict=strict)
+    replay.open(0)
+    assert [action.event for action in replay.receive(frame, 10) if isinstance(action, Send)] == [{"type": "error"}]
+
+
+@pytest.mark.parametrize(
+    ("code", "action"),
+    [
+        (4000, Close(4000, "why")),
+        (1005, Close(1005, "why")),
+        (1006, Abort()),
+        (99, Abort()),
+        (None, Abort()),
+        ("x", Abort()),
+    ],
+)
+def test_a_close_that_nobody_can_send_is_an_abort(code: Any, action: Action) -> None:
+    replay = Replay(recorded((0, DOWN, {"code": code, "reason": "why"})))
+    assert list(replay.open(0)) == [action]
+
+
+@pytest.mark.parametrize(
+    "folded", [{}, {"bytes": "x"}, {"bytes": -5}, {"bytes": 10**12, "ms": "x"}, {"bytes": 7, "rms": 5}, {"sha256": "../x"}]
+)
+def test_a_folded_body_that_is_none_is_played_as_well_as_can_be(folded: Any, tmp_path: Path) -> None:
+    frames = [
+        Frame(0, 0, Leg.UPSTREAM, 0, UP, Kind.OPEN, "", {}),
+        Frame(1, 0, Leg.UPSTREAM, 0, DOWN, Kind.BINARY, "", folded),
+        Frame(2, 0, Leg.UPSTREAM, 0, UP, Kind.TEXT, "input_audio_buffer.append", {"audio": folded}),
+        Frame(3, 0, Leg.UPSTREAM, 0, DOWN, Kind.TEXT, "response.output_audio.delta", {"delta": folded}),
+    ]
+    replay = Replay(Recording(Header(), tuple(frames)), audio_dir=tmp_path)
+    (binary, _) = replay.open(0)
+    assert isinstance(binary, Send)
+    assert len(binary.text) <= 64 * 2**20

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.scenario.load import ScenarioError, is_scenario, load, load_all
+from conformance.scenario.load import ScenarioError, is_scenario, load, load_all, load_script
 from conformance.scenario.tests.build import BARE, mistakes, written
 
 LINES = BARE.count("\n")
@@ -217,3 +217,65 @@ def test_realtime_scenarios_name_the_leg_of_an_event(tmp_path: Path) -> None:
 
 def test_a_flow_of_ones_own_is_welcome(tmp_path: Path) -> None:
     assert load(written(tmp_path, BARE.replace("flow: text", "flow: billing-desk"))).flow == "billing-desk"
+
+
+@pytest.mark.parametrize(
+    ("script", "mistake"),
+    [
+        ("expiry: 5", "1:9: a duration needs a unit, such as 5ms or 5s"),
+        ("transcript: 5", "1:13: mock setting 'transcript' cannot be 5: write a text or a list of texts"),
+        (
+            "calls: [{nam: x}]",
+            "1:8: mock setting 'calls' cannot be [{'nam': 'x'}]: write a list of {name, arguments} for each response; a name is a text",
+        ),
+        (
+            "pace: fast",
+            "1:7: mock setting 'pace' cannot be 'fast': write realtime, burst or how many times faster than real time",
+        ),
+        ("rules: [{when: {type: 5}, reply: []}]", "1:23: a type is a word, such as 'conversation.created', not 5"),
+        (
+            "rules: [{when: error, reply: [{type: error, error: {code: 5}}]}]",
+            "1:59: 'error.code' in error must be a valid string (raw: true sends it all the same)",
+        ),
+        (
+            "rules: [{when: error, reply: [{type: response.done, response: {status: over}}]}]",
+            "1:72: 'response.status' in response.done must be 'completed', 'cancelled', 'failed', 'incomplete' or 'in_progress' (raw: true sends it all the same)",
+        ),
+        (
+            "rules: [{when: error, fault: {name: close, code: 99}}]",
+            "1:50: a server cannot close with 99; use 1000 to 1003, 1007 to 1014, 3000 to 4999, or 1005 for no code",
+        ),
+        ("rules: [{when: error, fault: {name: drop, on: error}}]", "1:43: in a script this is the rule's own `when`"),
+        (
+            "rules: [{when: error, fault: {name: drop, percent: 5}}]",
+            "1:43: in a script this is the rule's own `probability`",
+        ),
+        (
+            "rules: [{when: error, fault: refuse-401}]",
+            "1:30: the fault 'refuse-401' acts on the handshake, before any event; leave `when` and `at` out",
+        ),
+    ],
+)
+def test_a_mistake_in_a_script_is_told_with_its_place(tmp_path: Path, script: str, mistake: str) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_text(script)
+    with pytest.raises(ScenarioError) as caught:
+        load_script(path)
+    assert str(caught.value) == f"{path}:{mistake}"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "{calls: [{name: f}, {name: g}], pace: burst, transcript: Hi., expiry: 5s}",
+        "{calls: [[{name: f}], []], transcript: [Hi., Ho.], pace: 3}",
+        "rules: [{fault: slow-accept}, {when: {type: {$re: error}}, fault: {name: close, code: 1005, reason: Bye.}}]",
+        "rules: [{when: error, reply: [{type: response.done, response: {status: failed}}, {type: error, error: {code: null}}]}]",
+        "rules: [{when: error, reply: [{type: conversation.item.added, item: {role: user, content: [{type: input_text, text: Hi}]}}]}]",
+        "rules: [{when: error, reply: [{type: error, error: {code: 5}, raw: true}]}]",
+    ],
+)
+def test_what_is_no_mistake_in_a_script_is_none(tmp_path: Path, script: str) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_text(script)
+    load_script(path)
