@@ -18,7 +18,7 @@ from conformance.wire.audio import AudioFormat
 from conformance.wire.depth import is_too_deep
 from conformance.wire.durations import SECOND, Micros
 from conformance.wire.folding import AUDIO_FIELDS, KeepAudio, Lately, fold_binary, fold_event, fold_unreadable
-from conformance.wire.frames import Direction, Frame, Kind, Leg
+from conformance.wire.frames import BINARY, MARK, TEXT, Direction, Frame, Kind, Leg
 from conformance.wire.streams import DECLARING, Streams
 from conformance.wire.streams import session_format as session_format
 from conformance.wire.unread import Lines, UnreadSink
@@ -221,7 +221,7 @@ class Recorder:
     def _read(
         self, leg: Leg, conn: int, direction: Direction, kind: Kind, body: str | bytes | Mapping[str, Any]
     ) -> tuple[str, Mapping[str, Any]]:
-        if kind is Kind.BINARY:
+        if kind is BINARY:
             if isinstance(body, bytes):
                 return "", fold_binary(body, self._streams.of(leg, conn, direction))
             return "", body if isinstance(body, Mapping) else fold_binary(b"", self._streams.of(leg, conn, direction))
@@ -234,9 +234,9 @@ class Recorder:
                 text = body if isinstance(body, str) else body.decode("utf-8", "replace")
                 return "", fold_unreadable(text)
             body = event
-        if kind is Kind.MARK:
+        if kind is MARK:
             return str(body.get("mark", "")), {key: value for key, value in body.items() if key != "mark"}
-        if kind is not Kind.TEXT:
+        if kind is not TEXT:
             return "", body
         type_ = body.get("type")
         if not isinstance(type_, str):
@@ -290,7 +290,13 @@ def footer_line(footer: Footer) -> bytes:
 
 
 def read_frame(line: Mapping[str, Any]) -> Frame:
-    """Read a frame's line."""
+    """Read a frame's line.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    if type(line["data"]) is not dict or type(line["type"]) is not str or type(line["conn"]) is not int:
+        raise TypeError("a frame has an object for data, a text for type and a number for conn")
     return Frame(
         seq=line["seq"],
         t=round(line["t"] * SECOND),
@@ -328,6 +334,8 @@ def load(path: Path) -> Recording:
             continue
         try:
             value = orjson.loads(line)
+            if not isinstance(value, dict):
+                raise TypeError("it is no object")
             if header is None:
                 header = _read_header(value)
             elif "end" in value:

@@ -91,6 +91,12 @@ def test_a_file_that_was_cut_off_loads_without_its_broken_last_line(tmp_path: Pa
         (b'{"recording":99}\n', "recording schema 99"),
         (b"nonsense\n", ":1: not a line of a recording"),
         (b'{"recording":1}\n{"seq":0}\n{"end":1,"outcome":"finished"}\n', ":2: not a line of a recording"),
+        (b"5\n", ":1: not a line of a recording: it is no object"),
+        (b'{"recording":1}\nnull\n{"end":1,"outcome":"finished"}\n', ":2: not a line of a recording: it is no object"),
+        (
+            b'{"recording":1}\n{"seq":0,"t":0,"leg":"client","conn":0,"dir":"up","kind":"text","type":"x","data":[]}\n\n',
+            ":2: not a line of a recording: a frame has an object for data",
+        ),
     ],
 )
 def test_what_is_no_recording_is_refused_with_its_line(tmp_path: Path, content: bytes, sentence: str) -> None:
