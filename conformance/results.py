@@ -121,7 +121,9 @@ def load(path: Path) -> Results:
             raise ValueError(f"schema {value['schema']!r}; this version reads {SCHEMA}")
         attempts = tuple(attempt_from_json(attempt) for attempt in value["attempts"])
         return Results(value["run"], attempts, tuple(value["cells"]), tuple(value["flows"]))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise ValueError(f"{path}: not a results.json: the key {error} is missing") from error
+    except (orjson.JSONDecodeError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a results.json: {error}") from error
 
 

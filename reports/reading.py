@@ -1,5 +1,6 @@
 """Reads a run folder back, whatever state it is in: what is missing or too old becomes a sentence in the report."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ def read_run(path: Path) -> Run:
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds neither results nor a manifest, so that it is no run.
+        NotADirectoryError: it is a file.
     """
+    if path.is_file():
+        raise NotADirectoryError(f"{path} is a file; name the run folder, such as runs/latest")
     manifest, problems = _manifest(path)
     try:
         return Run(path, load(path / "results.json"), tuple(problems))
@@ -38,10 +42,15 @@ def read_run(path: Path) -> Run:
         if not manifest:
             raise FileNotFoundError(f"{path} is no run folder: it holds neither results.json nor manifest.json") from None
         problems.append("results.json is missing: the run was killed before its first attempt was judged.")
+        manifest["interrupted"] = True
     except (OSError, ValueError) as error:
         reason = (
             printable(str(error)).removeprefix(printable(f"{path / 'results.json'}: ")).removeprefix("not a results.json: ")
         )
+        if not manifest:
+            raise FileNotFoundError(
+                f"{path} is no run folder: it holds no manifest.json, and results.json cannot be read ({reason})"
+            ) from None
         problems.append(f"results.json cannot be read ({reason}); repeat the run, its recordings remain below recordings/.")
     return Run(path, Results(manifest), tuple(problems))
 
@@ -58,8 +67,9 @@ def _manifest(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 def read_runs(folder: Path) -> list[Run]:
     """Read every run below a folder, oldest first by the time they started; links such as ``latest`` count once."""
-    folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]
-    found = [
-        read_run(path) for path in folders if any((path / name).exists() for name in ("results.json", "manifest.json"))
-    ]
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            with suppress(FileNotFoundError):  # not every folder there is a run
+                found.append(read_run(path))
     return sorted(found, key=lambda run: (str(run.results.run.get("started", "")), run.name))

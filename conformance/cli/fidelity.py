@@ -25,5 +25,7 @@ def command(
         read = reports.read_run(run)
     except OSError as error:
         give_up("fidelity", str(error))
+    if read.problems and not read.results.attempts:
+        give_up("fidelity", read.problems[-1])
     for line in reports.fidelity(read, script=script):
         typer.echo(line)

@@ -42,6 +42,8 @@ def command(
         _print_summary(reports, run)
         if baseline is not None:
             regressed |= _print_changes(reports.compare(run.results, baseline.results), before)
+    if any(run.problems and not run.results.attempts for run in read.values()):
+        raise typer.Exit(2)
     if regressed and fail_on_regression:
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from conformance.cli import history, report
+from conformance.cli import fidelity, history, report
 from reports.tests import runs
 
 Run = Callable[..., Result]
@@ -18,6 +18,7 @@ def run() -> Run:
     app = typer.Typer()
     app.command("report")(report.command)
     app.command("history")(history.command)
+    app.command("fidelity")(fidelity.command)
     return lambda *args: CliRunner().invoke(app, [str(arg) for arg in args], env={"GITHUB_STEP_SUMMARY": ""})
 
 
@@ -68,6 +69,27 @@ def test_a_folder_that_is_no_run_is_one_sentence(run: Run, tmp_path: Path) -> No
     assert result.output == (
         f"conformance report: {tmp_path}/nowhere is no run folder: it holds neither results.json nor manifest.json\n"
     )
+
+
+def test_a_run_that_cannot_be_read_is_no_success(run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (folders[0] / "results.json").write_text("{")
+    found = run("report", folders[0])
+    assert found.exit_code == 2
+    assert "results.json cannot be read (" in found.output
+    (folders[0] / "results.json").unlink()
+    found = run("report", folders[0])
+    assert found.exit_code == 2
+    assert found.output.startswith(" ERROR  The run was ended before an attempt was.")
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "results.json").write_text('{"tests": 1}')
+    found = run("report", foreign)
+    assert found.exit_code == 2
+    assert "is no run folder: it holds no manifest.json, and results.json cannot be read (the key 'schema'" in found.output
+    assert [path.name for path in foreign.iterdir()] == ["results.json"]
+    found = run("report", foreign / "results.json")
+    assert "results.json is a file; name the run folder, such as runs/latest" in found.output
+    assert found.exit_code == run("fidelity", foreign).exit_code == run("fidelity", folders[0]).exit_code == 2
 
 
 def test_the_history_of_a_folder_of_runs_is_a_page(run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
