@@ -14,7 +14,7 @@ from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.requests import Response
 from conformance.rules.sound import folded
 from conformance.rules.view import Link, find, once_per_cause, view
-from conformance.wire.durations import SECOND
+from conformance.wire.durations import SECOND, Micros
 from conformance.wire.events import ga_name
 from conformance.wire.frames import BINARY, Frame
 
@@ -281,7 +281,7 @@ def done_comes(case: Case) -> Sequence[Finding] | None:
             end = response.end
             if end is None or not response.began or is_tools_only(response) or _is_told_as_error(speech, response):
                 continue
-            due = end.t + _SOON + speech.link.crossing
+            due = _spoken_until(speech, response, end) + _SOON + speech.link.crossing
             done = speech.dones.get(id(response))
             if done is None and due > speech.link.client_horizon:
                 continue
@@ -289,6 +289,15 @@ def done_comes(case: Case) -> Sequence[Finding] | None:
             if done is None or done.t > due:
                 findings.append(find(end, "no AgentAudioDone within 1s of response.done", cause="AgentAudioDone"))
     return once_per_cause(findings) if observed else None
+
+
+def _spoken_until(speech: Speech, response: Response, end: Frame) -> Micros:
+    """Return when the client has all of a response: a proxy may pass audio on at the pace in which it is heard."""
+    until = end.t
+    for frame in speech.audio.get(id(response), []):
+        if frame.t <= until + _SOON:
+            until = max(until, frame.t)
+    return until
 
 
 def _is_told_as_error(speech: Speech, response: Response) -> bool:

@@ -341,3 +341,25 @@ def test_sessions_that_an_upstream_lets_wait_are_told_apart_by_their_order() -> 
     opened = "\n".join(f"8.000 upstream#{n} up open" for n in range(3))
     links = view(case(f"{waiting}\n{opened}\n9 end")).links
     assert [(link.upstream.number, link.client.number) for link in links if link.client] == [(0, 0), (1, 1), (2, 2)]
+
+
+PACED = """use responding
+    0.200 upstream down response.output_audio.delta {"response_id": "r1", "delta": {"bytes": 48000, "ms": 1000}}
+    0.210 upstream down response.output_audio.delta {"response_id": "r1", "delta": {"bytes": 48001, "ms": 1000}}
+    0.300 upstream down response.done {"response": {"id": "r1", "status": "completed"}}
+    0.300 client   down AgentStartedSpeaking
+    0.300 client   down binary 1s
+    """
+
+
+def test_a_proxy_may_pass_audio_on_at_the_pace_in_which_it_is_heard() -> None:
+    assert says("VA-DONE-COMES", f"{PACED}1.300 client down binary 1s\n2.250 client down AgentAudioDone\n9 end") == []
+    assert says("VA-DONE-COMES", f"{PACED}1.300 client down binary 1s\n2.350 client down AgentAudioDone\n9 end") == [
+        "AgentAudioDone"
+    ]
+    assert says("VA-DONE-COMES", f"{PACED}2.250 client down AgentAudioDone\n9 end") == ["AgentAudioDone"]
+
+
+def test_a_client_that_leaves_while_it_is_spoken_to_has_not_lost_the_rest() -> None:
+    assert says("VA-AUDIO-WHOLE", f"{PACED}1.250 client up close 1000\n9 end") == []
+    assert says("VA-AUDIO-WHOLE", f"{PACED}1.450 client up close 1000\n9 end") == ["response.output_audio.delta"]

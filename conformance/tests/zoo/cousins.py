@@ -177,6 +177,44 @@ class Impatient(Hasty):
     timing_of_it = Timing(debounce=100 * MILLISECOND, longest_wait=300 * MILLISECOND, text_grace=0)
 
 
+class SpeaksAtThePaceOfSpeech(Translator):
+    """Passes audio on as slowly as it is heard, and drops what is left of it when the user speaks."""
+
+    _speaks_until: Micros = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._to_say: list[tuple[Micros, bytes | None]] = []
+
+    def send_audio(self, response: Response, audio: bytes) -> None:
+        if audio:
+            self.start_speaking(response)
+            self._speaks_until = max(self._speaks_until, self.now)
+            self._to_say.append((self._speaks_until, audio))
+            self._speaks_until += self.speaker_format.duration(len(audio))
+
+    def send_done(self) -> None:
+        self._to_say.append((max(self._speaks_until, self.now), None))
+
+    def on_speech_started(self, event: Mapping[str, Any]) -> None:
+        self._to_say = [(self.now, None) for _, audio in self._to_say if audio is None]
+        self._speaks_until = self.now
+        super().on_speech_started(event)
+
+    def say(self) -> None:
+        due = [audio for at, audio in self._to_say if at <= self.now]
+        self._to_say = [each for each in self._to_say if each[0] > self.now]
+        for audio in due:
+            if audio is None:
+                super().send_done()
+            else:
+                self.send_down(audio)
+
+    def timers(self) -> list[Timer]:
+        due = [(at, self.say) for at, _ in self._to_say[:1] if self.phase is not Phase.CLOSED]
+        return [*super().timers(), *due]
+
+
 class EndsHostileSessions(Translator):
     """Ends the session of a client that sends what it must not, with an Error or, for half a sample, without one."""
 
@@ -204,5 +242,6 @@ COUSINS: Final[tuple[type[Translator], ...]] = (
     NamesNoEvents,
     Talkative,
     Impatient,
+    SpeaksAtThePaceOfSpeech,
     EndsHostileSessions,
 )
