@@ -29,13 +29,16 @@ class Phase(IntEnum):
     CLOSED = 5
 
 
+CONNECTING, OPEN, CREATED, UPDATING, READY, CLOSED = Phase
+
+
 class SessionPhases(Output):
     """Brings a session from its opening to its readiness, and holds back what must wait for that."""
 
     def __init__(self, timing: Timing) -> None:
         """Start before the upstream is connected."""
         super().__init__(timing)
-        self.phase = Phase.CONNECTING
+        self.phase = CONNECTING
         self.agent: Agent | None = None
         """The Settings in force, or asked for."""
         self._doubtful: Agent | None = None
@@ -48,10 +51,10 @@ class SessionPhases(Output):
 
     def timers(self) -> list[Timer]:
         """Add: the session must become ready in time. A closed session has no timers, whatever its layers hold."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is CLOSED:
             return []
         timers = super().timers()
-        if self.agent is not None and self.phase < Phase.READY:
+        if self.agent is not None and self.phase < READY:
             timers.append((self._settings_at + self.timing.ready, self.give_up_on_session))
         return timers
 
@@ -70,7 +73,7 @@ class SessionPhases(Output):
 
     def may_go_up(self) -> bool:
         """Tell whether the session is ready for what depends on it."""
-        return self.phase is Phase.READY
+        return self.phase is READY
 
     def may_respond(self) -> bool:
         """Add: a response depends on the session, too."""
@@ -78,7 +81,7 @@ class SessionPhases(Output):
 
     def flush_line(self) -> None:
         """Let in what has waited, in its order."""
-        while self._line and self.phase is Phase.READY:
+        while self._line and self.phase is READY:
             self._line.popleft()()
         self._line_size = 0
 
@@ -100,12 +103,12 @@ class SessionPhases(Output):
 
     def may_update(self) -> bool:
         """Tell whether ``session.update`` may go up: the session is there, nothing was sent, and no response is active."""
-        return self.agent is not None and self.phase is Phase.CREATED and not self.is_responding
+        return self.agent is not None and self.phase is CREATED and not self.is_responding
 
     def update_session(self) -> None:
         """Send the one ``session.update`` if it may go up."""
         if self.agent is not None and self.may_update():
-            self.phase = Phase.UPDATING
+            self.phase = UPDATING
             self._update_id = self.send_up({"type": "session.update", "session": self.session_for(self.agent)})
 
     def session_for(self, agent: Agent) -> dict[str, Any]:
@@ -120,16 +123,16 @@ class SessionPhases(Output):
 
     def on_session_created(self, _event: Mapping[str, Any]) -> None:
         """Note that the session is there."""
-        if self.phase is Phase.OPEN:
-            self.phase = Phase.CREATED
+        if self.phase is OPEN:
+            self.phase = CREATED
             self.update_session()
 
     def on_session_updated(self, _event: Mapping[str, Any]) -> None:
         """Open the gate; an update that this proxy has not asked for changes nothing."""
-        if self.phase is Phase.CREATED and self.agent is None and self._doubtful is not None:
-            self.agent, self.phase = self._doubtful, Phase.UPDATING  # so that error was not about the update
-        if self.phase is Phase.UPDATING and self.agent is not None:
-            self.phase = Phase.READY
+        if self.phase is CREATED and self.agent is None and self._doubtful is not None:
+            self.agent, self.phase = self._doubtful, UPDATING  # so that error was not about the update
+        if self.phase is UPDATING and self.agent is not None:
+            self.phase = READY
             self.owns_commits = self.turn_detection_for(self.agent) is None
             self.use_microphone(self.agent.microphone)
             self.speaker_format = self.agent.speaker
@@ -152,23 +155,23 @@ class SessionPhases(Output):
     def on_update_refused(self, *, is_certain: bool) -> None:
         """Wait for other Settings, or for a ``session.updated`` after all; what stands in line goes on waiting."""
         self._doubtful = None if is_certain else self.agent
-        self.phase = Phase.CREATED
+        self.phase = CREATED
         self.agent = None
 
     def give_up_on_session(self) -> None:
         """Refuse a client whose session does not become ready."""
-        missing = {Phase.CONNECTING: "a connection", Phase.OPEN: "session.created"}.get(self.phase, "session.updated")
+        missing = {CONNECTING: "a connection", OPEN: "session.created"}.get(self.phase, "session.updated")
         self.send_error("upstream_timeout", f"The upstream did not answer: there was no {missing} in time.")
         self.close_client(1011, "the upstream did not answer")
         self.act(CloseUpstream(1000, ""))
 
     def refuses_update(self, event_id: str | None, error: Mapping[str, Any]) -> bool:
         """Tell whether an error is the answer to our update: by its event, else because it refuses the only one sent."""
-        if self.phase is not Phase.UPDATING:
+        if self.phase is not UPDATING:
             return False
         return event_id == self._update_id if event_id else error.get("type") == "invalid_request_error"
 
     def close_client(self, code: int, reason: str) -> None:
         """Close the client's connection."""
-        self.phase = Phase.CLOSED
+        self.phase = CLOSED
         self.act(CloseClient(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore")))

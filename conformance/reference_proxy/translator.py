@@ -11,7 +11,7 @@ import orjson
 
 from conformance.reference_proxy.actions import Action, CloseUpstream
 from conformance.reference_proxy.core import DEFAULT_TIMING, Timing, mapping, text
-from conformance.reference_proxy.phases import Phase, SessionPhases
+from conformance.reference_proxy.phases import CLOSED, OPEN, READY, SessionPhases
 from conformance.reference_proxy.turns import TurnKind
 from conformance.wire.depth import is_too_deep
 from conformance.wire.durations import Micros
@@ -54,13 +54,13 @@ class Translator(SessionPhases):
     def upstream_opened(self, now: Micros) -> list[Action]:
         """Take note that the upstream is connected."""
         self.now = now
-        self.phase = Phase.OPEN
+        self.phase = OPEN
         return self.take_actions()
 
     def upstream_refused(self, description: str, now: Micros) -> list[Action]:
         """Take note that the upstream could not be connected; ``description`` is one sentence."""
         self.now = now
-        self.phase = Phase.CLOSED
+        self.phase = CLOSED
         self.send_error("upstream_refused", description)
         self.close_client(1011, "the upstream refused the connection")
         return self.take_actions()
@@ -68,22 +68,22 @@ class Translator(SessionPhases):
     def upstream_closed(self, code: int, reason: str, now: Micros) -> list[Action]:
         """Take note that the upstream closed (1006: was lost)."""
         self.now = now
-        if self.phase is not Phase.CLOSED:
+        if self.phase is not CLOSED:
             self.on_upstream_end(code, reason)
-            self.phase = Phase.CLOSED
+            self.phase = CLOSED
         return self.take_actions()
 
     def client_closed(self, now: Micros) -> list[Action]:
         """Take note that the client left."""
         self.now = now
-        self.phase = Phase.CLOSED
+        self.phase = CLOSED
         self.on_client_left()
         return self.take_actions()
 
     def client_frame(self, frame: str | bytes, now: Micros) -> list[Action]:
         """Take a frame of the client: text is control, binary is audio, whatever its bytes."""
         self.now = now
-        if self.phase is not Phase.CLOSED:
+        if self.phase is not CLOSED:
             if isinstance(frame, str):
                 self.on_client_text(frame)
             elif frame:
@@ -93,7 +93,7 @@ class Translator(SessionPhases):
     def upstream_frame(self, frame: str | bytes, now: Micros) -> list[Action]:
         """Take a frame of the upstream."""
         self.now = now
-        if self.phase is not Phase.CLOSED:
+        if self.phase is not CLOSED:
             self.on_upstream_text(frame)
         return self.take_actions()
 
@@ -240,8 +240,8 @@ class Translator(SessionPhases):
     def on_upstream_end(self, code: int, reason: str) -> None:
         """Make the upstream's end visible: as an error unless it came as agreed, and as a close of its code."""
         self.send_all_texts()
-        if self.phase is not Phase.READY or code != 1000 or self.turns or self.is_responding:
-            ready = "" if self.phase is Phase.READY else " before the session was ready"
+        if self.phase is not READY or code != 1000 or self.turns or self.is_responding:
+            ready = "" if self.phase is READY else " before the session was ready"
             why = f": {reason}" if reason else ""
             self.send_error("upstream_closed", f"The upstream closed the connection with code {code}{ready}{why}.")
             code = code if code != 1000 else 1011

@@ -10,7 +10,7 @@ from conformance.rules.streams import Chunk, as_loud, chunks, is_prefix, silence
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.audio import AudioFormat
 from conformance.wire.durations import MILLISECOND, Micros, format_duration
-from conformance.wire.frames import Frame, Kind
+from conformance.wire.frames import BINARY, Frame
 from conformance.wire.recording import session_format
 
 APPEND_LIMIT: Final = 15 * 1024 * 1024
@@ -83,7 +83,7 @@ def audio_whole(case: Case) -> Sequence[Finding] | None:
     for link in view(case).links:
         if link.client is None or link.granted is None:
             continue
-        sent = [frame for frame in link.client.up if frame.kind is Kind.BINARY]
+        sent = [frame for frame in link.client.up if frame.kind is BINARY]
         appends = link.of("input_audio_buffer.append")
         if sent or appends:
             observed = True

@@ -12,7 +12,7 @@ from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.view import Conn, Link, View, find, once_per_cause, view
 from conformance.verdicts import Blame, Level
 from conformance.wire.durations import MILLISECOND, SECOND, Micros
-from conformance.wire.frames import Direction, Frame, Kind
+from conformance.wire.frames import BINARY, DOWN, UP, Frame
 
 _CONNECTS: Final = 10 * SECOND
 _REACTS: Final = 5 * SECOND
@@ -46,7 +46,7 @@ def client_ready(case: Case) -> Sequence[Finding] | None:
     observed = False
     for conn in shared.clients:
         applied = next(iter(conn.of("SettingsApplied")), None)
-        audio = [frame for frame in conn.up if frame.kind is Kind.BINARY]
+        audio = [frame for frame in conn.up if frame.kind is BINARY]
         observed = observed or bool(audio)
         early = next((frame for frame in audio if applied is None or frame.seq < applied.seq), None)
         if early is not None:
@@ -119,7 +119,7 @@ def survives_event(case: Case) -> Sequence[Finding] | None:
 
 def _marked(link: Link, after: Frame) -> bool:
     shared = view(link.case)
-    return any(mark.seq > after.seq and mark.dir is Direction.UP for conn in _all(shared) for mark in conn.marks)
+    return any(mark.seq > after.seq and mark.dir is UP for conn in _all(shared) for mark in conn.marks)
 
 
 def _all(shared: View) -> Iterator[Conn]:
@@ -161,7 +161,7 @@ def stays_connected(case: Case) -> Sequence[Finding] | None:
     findings = []
     for link, following in zip_longest(links, links[1:]):
         closed = link.upstream.closed
-        by_server = closed is not None and closed.dir is Direction.DOWN
+        by_server = closed is not None and closed.dir is DOWN
         again = following.upstream.opened if following is not None else None
         if again is not None and not by_server:
             findings.append(

@@ -6,7 +6,7 @@ from typing import Final
 from conformance.rules.model import Case, Finding, RuleKind, rule
 from conformance.rules.view import Link, find, once_per_cause, view
 from conformance.wire.durations import SECOND
-from conformance.wire.frames import Direction, Frame, Kind
+from conformance.wire.frames import CLOSE, OPEN, UP, Frame
 
 _NEAR: Final = 2 * SECOND
 _CLOSE_CODES: Final = frozenset({1000, 1005})
@@ -67,7 +67,7 @@ def _ends(case: Case) -> Iterator[tuple[Link, Frame]]:
     links = view(case).links
     for link in links:
         end = link.upstream.opened if link.upstream.refused else link.upstream.closed
-        if link.client is None or end is None or (end.kind is Kind.CLOSE and end.dir is Direction.UP):
+        if link.client is None or end is None or (end.kind is CLOSE and end.dir is UP):
             continue
         if link.client.refused or any(mark.type == "connect-failed" for mark in link.client.marks):
             continue  # the client was refused in turn: it saw the end
@@ -88,12 +88,12 @@ def _aftermath(link: Link, end: Frame) -> tuple[bool, Frame | None]:
     """Return whether an Error told of an end, and the client's close if the proxy closed it in time."""
     told = any(end.t - _NEAR <= error.t <= end.t + _NEAR for error in link.shown("Error"))
     closed = link.client.closed if link.client is not None else None
-    late = closed is not None and (closed.dir is Direction.UP or closed.t > end.t + _NEAR)
+    late = closed is not None and (closed.dir is UP or closed.t > end.t + _NEAR)
     return told, None if late else closed
 
 
 def _how(end: Frame) -> str:
-    if end.kind is Kind.OPEN:
+    if end.kind is OPEN:
         status = end.data.get("status")
         return "reset the handshake" if status is None else f"refused the handshake with {status}"
     return "aborted" if end.data.get("code") == 1006 else f"closed with {end.data.get('code')}"

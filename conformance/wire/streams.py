@@ -7,12 +7,12 @@ import orjson
 
 from conformance.wire.audio import AudioFormat, realtime_format, voice_agent_format
 from conformance.wire.folding import AudioStream, KeepAudio, Lately
-from conformance.wire.frames import Direction, Leg
+from conformance.wire.frames import CLIENT, DOWN, UP, Direction, Leg
 
 REALTIME: Final = frozenset({"session.created", "session.updated"})
 """Realtime's events that declare formats."""
 DECLARING: Final = frozenset({"Settings", *REALTIME})
-_SIDES: Final = ((Direction.UP, "input"), (Direction.DOWN, "output"))
+_SIDES: Final = ((UP, "input"), (DOWN, "output"))
 _MOST_UNREAD: Final = 100
 
 
@@ -33,7 +33,7 @@ class Streams:
         key = (leg, conn, direction)
         if key not in self._streams:
             self._streams[key] = AudioStream(keep=self._keep, lately=self._lately)
-            if leg is Leg.CLIENT and self._client_format is not None:
+            if leg is CLIENT and self._client_format is not None:
                 self._streams[key].format = self._client_format
         return self._streams[key]
 
