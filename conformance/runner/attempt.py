@@ -18,7 +18,7 @@ from conformance.targets.model import Upstream
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding
 from conformance.wire.durations import SECOND, Micros, format_duration
 from conformance.wire.folding import KeepAudio
-from conformance.wire.frames import Direction, Kind, Leg
+from conformance.wire.frames import CLIENT, MARK, UP, UPSTREAM, Direction, Kind
 from conformance.wire.recording import Footer, Outcome, Recorder, Recording
 from mock_upstream.assignment import Assignment, Handshake
 
@@ -36,7 +36,7 @@ class Attempt:
         self.epoch = epoch
         self.recorder = recorder
         self.now = now
-        self._sink = recorder.leg(Leg.UPSTREAM)
+        self._sink = recorder.leg(UPSTREAM)
         self._connections = 0
         self._open = 0
         self._is_over = False
@@ -83,7 +83,7 @@ class Attempt:
     def was_away(self, late: Micros) -> None:
         """Record that the loop, and with it all of ours, has been away for ``late`` µs until now."""
         if not self._is_over:
-            self.recorder.leg(Leg.CLIENT)(0, Direction.UP, Kind.MARK, {"mark": "away", "us": late})
+            self.recorder.leg(CLIENT)(0, UP, MARK, {"mark": "away", "us": late})
 
     def fail(self, message: str) -> None:
         """End the attempt with the outcome ``error``; the first reason given stands."""
@@ -247,7 +247,7 @@ class _Try:
 
     def _give_way(self, refusal: RefusedError, recorder: Recorder) -> str:
         """Ask whether to try again, and return what the recording says of this try."""
-        has_begun = any(frame.leg is Leg.UPSTREAM and frame.is_event for frame in recorder.frames)
+        has_begun = any(frame.leg is UPSTREAM and frame.is_event for frame in recorder.frames)
         if self._pacing is None or has_begun:
             return str(refusal)
         self.pause = self._pacing.after(refusal, time.time())
@@ -256,7 +256,7 @@ class _Try:
 
 
 def _lateness(recorder: Recorder) -> Micros:
-    marks = (frame for frame in recorder.frames if frame.kind is Kind.MARK and frame.type == "lateness")
+    marks = (frame for frame in recorder.frames if frame.kind is MARK and frame.type == "lateness")
     return max((mark.data["us"] for mark in marks), default=0)
 
 
