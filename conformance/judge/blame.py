@@ -20,6 +20,7 @@ from conformance.rules.reading import response_id
 from conformance.scenario.model import Check
 from conformance.verdicts import Blame
 from conformance.wire.durations import SECOND, Micros
+from conformance.wire.error_codes import ACCOUNT, EXPIRY, is_among
 from conformance.wire.events import CLIENT_EVENTS
 from conformance.wire.frames import Direction, Frame, Kind, Leg
 from conformance.wire.index import Index
@@ -76,11 +77,6 @@ _UNASKED: Final = ("input_audio_buffer.", "conversation.item.input_audio_transcr
 _DEVIATIONS: Final = frozenset({"withheld", "fault", "delayed"})
 """Marks of the mock deviating; without a script rule's id they are those of a ``--fault``."""
 
-_INFRASTRUCTURE: Final = ("invalid_api_key", "insufficient_quota", "rate_limit_exceeded", "account_deactivated")
-"""Codes of account trouble, which is nobody's here; compared, not looked up, for what is sent as a code may be anything."""
-_BY_ITSELF: Final = ("session_expired", "idle_timeout")
-"""Codes that the upstream calls an invalid request and that answer none."""
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -129,12 +125,24 @@ class Evidence:
         failed = [frame for frame in self._failures() if frame.t <= deadline and frame.scripted not in self.own_script]
         if failed:
             return self._of_failure(failed[-1])
+        if self._has_hung_up(deadline):
+            return Blame.PROXY
         if owes(self.index, self.own_script, deadline):
             return Blame.UPSTREAM
         if type_ in _SPOKEN and owes_audio(self.index, self.own_script, deadline):
             return Blame.UPSTREAM
         unasked = leg is Leg.UPSTREAM and type_.startswith(_UNASKED) and listens(self.index, deadline)
         return Blame.UPSTREAM if unasked else Blame.PROXY
+
+    def _has_hung_up(self, deadline: Micros) -> bool:
+        """Tell whether the subject closed the client of itself: what is missing then nobody else owes."""
+        ends = (f for f in self.index.others(Leg.CLIENT, Kind.CLOSE) if f.dir is Direction.DOWN and f.t <= deadline)
+        return any(
+            self._of_end_at_client(end) is None
+            and not self._answers_client_mistake(end)
+            and not owes(self.index, self.own_script, end.t)
+            for end in ends
+        )
 
     def of_no_connection(self) -> Blame:
         """Return who is to blame for a client that could not connect."""
@@ -153,12 +161,12 @@ class Evidence:
         name, _ = error_parts(error.data) or (None, None)
         if error.scripted is not None or self._is_deviant(error):
             return Blame.UPSTREAM
-        if name in _INFRASTRUCTURE:
+        if is_among(name, ACCOUNT):
             return Blame.HARNESS
         details = error.data.get("error")
         if not isinstance(details, dict):
             return Blame.UPSTREAM
-        if details.get("type") != "invalid_request_error" or name in _BY_ITSELF:
+        if details.get("type") != "invalid_request_error" or is_among(name, EXPIRY):
             return Blame.UPSTREAM
         if any(
             str(mark.data.get("name")).startswith("reject-") and mark.seq < error.seq for mark in self.index.marks("fault")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from conformance.rules.reading import mapping
 from conformance.rules.requests import Commit, Create, Request
+from conformance.wire.error_codes import ACCOUNT, EXPIRY, HANDSHAKE, is_among
 
 if TYPE_CHECKING:
     from conformance.rules.exchange import Exchange
@@ -19,13 +20,8 @@ ACTIVE_RESPONSE: Final = "conversation_already_has_active_response"
 COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
 _ANSWERS: Final = ("invalid_request_error", None, "")
 """The types of errors that answer an event; an upstream that names no type gets the benefit."""
-_BY_THEMSELVES: Final = frozenset(
-    {
-        *("session_expired", "idle_timeout", "rate_limit_exceeded", "insufficient_quota"),
-        *("invalid_api_key", "missing_model", "invalid_model", "invalid_intent", "beta_api_shape_disabled"),
-    }
-)
-"""Codes of what ends a session or refuses its handshake, whatever was asked (ground truth §3.1, §3.3)."""
+_BY_THEMSELVES: Final = ACCOUNT | EXPIRY | HANDSHAKE
+"""Codes of what ends a session or refuses its handshake, whatever was asked."""
 
 
 def culprit(exchange: "Exchange", requests: Sequence[Request], error: Mapping[str, Any]) -> Request | None:
@@ -51,7 +47,7 @@ def culprit(exchange: "Exchange", requests: Sequence[Request], error: Mapping[st
             pass
     if isinstance(code, str) and code.startswith("response_cancel"):
         return _oldest(exchange.cancels)
-    if details.get("type") not in _ANSWERS or (isinstance(code, str) and code in _BY_THEMSELVES):
+    if details.get("type") not in _ANSWERS or is_among(code, _BY_THEMSELVES):
         return None
     return _oldest(requests)
 

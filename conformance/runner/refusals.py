@@ -1,17 +1,12 @@
 """What the real API refuses: a handshake, or a session in its first event. Neither says anything about the subject."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from conformance.real.api import RealApi
 from conformance.runner.attempt import Attempt
 from conformance.runner.failures import RefusedError, explain_status
+from conformance.wire.error_codes import ACCOUNT, is_among
 from conformance.wire.frames import Direction, Frame, Kind, Leg
-
-_ACCOUNT: Final = frozenset(
-    {"invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "rate_limit_exceeded"}
-)
-"""Error codes that speak of the account and not of the protocol, whenever they come."""
 
 
 class Refusals:
@@ -40,6 +35,6 @@ class Refusals:
             each.is_event and each.dir is Direction.DOWN and each.leg is frame.leg and each.conn == frame.conn
             for each in earlier
         )
-        if is_first or error.get("code") in _ACCOUNT:
+        if is_first or is_among(error.get("code"), ACCOUNT):
             reason = self._api.scrub(str(error.get("message", "no reason given")))
             self._attempt.fail(f"{self._api.shown} refused the session: {reason}")

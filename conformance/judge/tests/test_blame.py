@@ -358,3 +358,19 @@ def test_an_end_that_comes_by_the_clock_is_the_upstreams_whatever_it_is_called()
     for code in ("session_expired", "idle_timeout"):
         assert result_of(quiet, ended.replace("CODE", code)).blame is Blame.UPSTREAM
     assert result_of(quiet, ended.replace("CODE", "invalid_value")).blame is Blame.PROXY
+
+
+def test_what_is_missing_once_a_proxy_has_hung_up_of_itself_is_the_proxys() -> None:
+    hung_up = """
+        0.001 client   up   Settings {}
+        0.010 upstream up   open {}
+        0.011 upstream down session.created {}
+        1.000 upstream up   response.create {}
+        1.100 upstream down response.created {"response": {"id": "r1"}}
+        1.200 client   down close 1000
+        1.201 upstream up   close 1000
+    """
+    done = expect("x", "upstream", "response.done", within="5s")
+    assert result_of(done, hung_up).blame is Blame.PROXY
+    assert result_of(done, hung_up.replace("1.200", "2.300").replace("1.201", "2.301")).blame is Blame.UPSTREAM
+    assert result_of(done, hung_up.replace("1.200", "1.150 upstream down close 1011\n1.200")).blame is Blame.UPSTREAM
