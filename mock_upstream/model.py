@@ -157,7 +157,7 @@ def _demanded(tools: Sequence[Mapping[str, Any]], tool_choice: Any) -> Call | No
     """Return the call that ``tool_choice`` demands, None if it leaves the choice to the model."""
     match tool_choice:
         case "required":
-            named = (tool for tool in tools if tool.get("name") or tool.get("server_label"))
+            named = (tool for tool in tools if tool.get("name") is not None or "server_label" in tool)
             return next(map(_plain_call, named), None)
         case {"type": "function", "name": name}:
             return _plain_call(next((tool for tool in tools if tool.get("name") == name), tool_choice))
@@ -171,7 +171,7 @@ def _demanded(tools: Sequence[Mapping[str, Any]], tool_choice: Any) -> Call | No
 
 def _plain_call(tool: Mapping[str, Any]) -> Call:
     """Return a call of a tool with the plainest arguments."""
-    if tool.get("server_label"):
+    if "server_label" in tool:
         return Call(mcp_tool_names(tool)[0], "{}", server=tool["server_label"])
     arguments = sample(tool.get("parameters"))
     return Call(tool["name"], orjson.dumps(arguments if isinstance(arguments, dict) else {}).decode())

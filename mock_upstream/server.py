@@ -23,7 +23,7 @@ from mock_upstream.actions import Setup
 from mock_upstream.assignment import Assign, Assignment, Handshake
 from mock_upstream.auth import public_query, shown_key, subprotocols_of, without_secrets
 from mock_upstream.client_secrets import ClientSecrets, scope_of_preset
-from mock_upstream.connection import Connection
+from mock_upstream.connection import OPENING, Connection
 from mock_upstream.handshakes import handshake_fault, refusal
 from mock_upstream.http import HttpRequest, error_response, json_response
 from mock_upstream.live import Core, Live
@@ -134,12 +134,12 @@ class MockUpstream:
         warm_up()  # or the first client would wait most of a second for the SDK's types
         loop = asyncio.get_running_loop()
         self._began = loop.time()
+        opening = None if self._ssl is None else OPENING  # or a TLS handshake that stays away could take a minute
+        where: Mapping[str, Any] = {"ssl": self._ssl, "ssl_handshake_timeout": opening, "backlog": BACKLOG}
         if self._unix_path is not None:
-            self._server = await loop.create_unix_server(
-                self._connect, os.fspath(self._unix_path), ssl=self._ssl, backlog=BACKLOG
-            )
+            self._server = await loop.create_unix_server(self._connect, os.fspath(self._unix_path), **where)
         else:
-            self._server = await loop.create_server(self._connect, self._host, self._port, ssl=self._ssl, backlog=BACKLOG)
+            self._server = await loop.create_server(self._connect, self._host, self._port, **where)
         return self
 
     async def __aexit__(

@@ -89,6 +89,14 @@ def test_a_tool_of_an_mcp_server_can_be_demanded() -> None:
         assert client.one("response.output_item.done")["item"]["name"] == name
 
 
+@pytest.mark.parametrize("tools", [[], [{"type": "mcp", "server_label": "s", "server_url": "https://example.org"}]])
+def test_a_server_that_nobody_named_can_be_demanded_all_the_same(tools: Any) -> None:
+    for label in ("", "other"):
+        client = Client()
+        client.turn(tools=tools, tool_choice={"type": "mcp", "server_label": label})
+        assert client.one("response.output_item.done")["item"]["server_label"] == label
+
+
 @pytest.mark.parametrize(
     ("response", "code", "param"),
     [
