@@ -11,6 +11,7 @@ from conformance.recordings import read_any
 from conformance.scenario.mistakes import ScenarioError
 from conformance.wire.frames import Direction, Kind, Leg
 from conformance.wire.ids import make_id
+from conformance.wire.recording import dump
 from mock_upstream.replay import Replay, connections
 
 RANDOM = Random(1)
@@ -146,6 +147,9 @@ def test_json_is_yaml_too(tmp_path: Path, cassette: Path) -> None:
     path.write_text('{"interactions": [{"direction": "received", "data": {"type": "session.created"}}]}')
     assert [frame.type for frame in read_any(path).frames] == ["", "session.created"]
     assert read_any(cassette) == load_cassette(cassette)
+    recording = read_any(path)
+    path.write_bytes(dump(recording))
+    assert read_any(path) == recording
 
 
 @pytest.mark.parametrize(
