@@ -173,3 +173,10 @@ def test_an_injected_message_needs_words(talk: Dialogue, content: object) -> Non
     talk.client({"type": "InjectUserMessage", "content": content})
     assert talk.heard() == ["Error"]
     assert talk.sent() == []
+
+
+@pytest.mark.parametrize("type_", ["Settings", "FunctionCallResponse", "Nonsense"])
+def test_a_message_nested_too_deep_to_be_sent_on_is_no_message(type_: str) -> None:
+    talk = Dialogue()
+    talk.client(f'{{"type":"{type_}","agent":{"[" * 500 + "]" * 500}}}')
+    assert [m["code"] for m in talk.heard("Error")] == ["invalid_message"]
