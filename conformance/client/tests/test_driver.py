@@ -21,17 +21,9 @@ if TYPE_CHECKING:
     from conformance.wire.recording import Recorder
 
 SETTINGS = Send(message={"type": "Settings"}, id="settings")
-
-
 APPLIED = Wait(leg=Leg.CLIENT, pattern="SettingsApplied", within=5 * SECOND, id="applied")
-
-
 HELLO = Send(message={"type": "InjectUserMessage", "content": "hello"}, id="hello")
-
-
 ANSWERED = Wait(leg=Leg.CLIENT, pattern={"type": "ConversationText"}, within=5 * SECOND, id="answered")
-
-
 CLOSE = Close(id="bye", late=0)
 
 
