@@ -49,6 +49,8 @@ class Exchange:
         self.errors: list[tuple[Frame, Request | None]] = []
         self.rest: list[Frame] = []
         """Appends that no commit covered."""
+        self.cleared: list[list[Frame]] = []
+        """Appends that were cleared away before any commit covered them."""
         self._requests: list[Request] = []
         self._own = 0
         self._timeouts: set[str] = set()
@@ -78,6 +80,7 @@ class Exchange:
             case "input_audio_buffer.commit":
                 self._ask(self.commits, self._commit(frame, server=False))
             case "input_audio_buffer.clear":
+                self.cleared += [self.rest] if self.rest else []
                 self.rest, self._own = [], 0
             case _:
                 self._requests.append(Request(frame))

@@ -42,11 +42,15 @@ def client_format(link: Link, side: str = "input") -> AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Appends that wait for one commit (None: for one that never came). ``first`` is True for the connection's first."""
+    """Appends that wait for one commit (None: for one that never came). ``first`` is True for the connection's first.
+
+    ``cleared`` audio waits no more: it was thrown away.
+    """
 
     appends: Sequence[Frame]
     commit: Commit | None
     first: bool
+    cleared: bool = False
 
     def committed_by(self, due: Micros) -> bool:
         """True when the commit came in time."""
@@ -62,6 +66,9 @@ def pendings(link: Link) -> Iterator[Pending]:
         first = first and (commit.server or commit.refused is not None)
     if link.exchange.rest:
         yield Pending(link.exchange.rest, None, first)
+    for appends in link.exchange.cleared:
+        before = (commit for commit in link.exchange.commits if commit.frame.seq < appends[0].seq)
+        yield Pending(appends, None, all(commit.server or commit.refused is not None for commit in before), cleared=True)
 
 
 def length(link: Link, appends: Sequence[Frame]) -> Micros:

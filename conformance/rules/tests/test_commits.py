@@ -167,3 +167,13 @@ def test_after_the_clients_close_a_late_commit_is_a_matter_of_the_close_rules_on
     assert says("RT-COMMIT-MIN", timeline) is None
     assert says("RT-CLOSE-QUIET", timeline) == ["input_audio_buffer.append", "input_audio_buffer.commit"]
     assert says("RT-CLOSE-COMMITS", timeline) == []
+
+
+def test_audio_that_is_cleared_away_was_not_committed() -> None:
+    clear = "0.5 upstream up input_audio_buffer.clear"
+    assert says("RT-COMMIT-COMES", f"{SPEAK}{clear}\n9 end") == ["input_audio_buffer.commit"]
+    assert says("RT-COMMIT-COMES", f"{SPEAK}0.4 upstream up input_audio_buffer.commit\n{clear}\n9 end") == []
+    answering = """0.090 upstream down response.created {"response": {"id": "r1"}}
+        0.600 upstream down response.done {"response": {"id": "r1", "status": "completed"}}"""
+    spoken = SPEAK.replace("use ready", f"use ready\n{answering.splitlines()[0]}") + answering.splitlines()[1]
+    assert says("RT-COMMIT-AFTER-RESPONSE", f"{spoken}\n0.7 {clear[4:]}\n9 end") == ["input_audio_buffer.commit"]

@@ -40,6 +40,16 @@ class NeverCommits(Translator):
         return False
 
 
+@animal("RT-COMMIT-COMES", "firm-audio/silence")
+class ClearsForACommit(Translator):
+    """Clears the buffer where it should commit it."""
+
+    def commit(self) -> None:
+        self.flush_microphone()
+        self.send_up({"type": "input_audio_buffer.clear"})
+        self.forget_waiting()
+
+
 @animal("RT-COMMIT-STREAM", "firm-audio/microphone")
 class WaitsForAPause(Hasty):
     """Commits after a pause only, which a microphone never makes."""
