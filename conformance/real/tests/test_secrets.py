@@ -38,7 +38,10 @@ matrix:
   case:
     plain: {headers: {}, item: tell me, ends: {type: error}}
     header: {headers: {Authorization: "Bearer HEADER"}, item: tell me, ends: {type: error}}
-    subprotocol: {headers: {Sec-WebSocket-Protocol: "realtime, openai-insecure-api-key.HEADER"}, item: tell me, ends: {type: error}}
+    subprotocol:
+      headers: {Sec-WebSocket-Protocol: "realtime, openai-insecure-api-key.HEADER"}
+      item: tell me
+      ends: {type: error}
     close: {headers: {}, item: leave, ends: {type: close}}
 client:
   - connect: {headers: "${case.headers}", query: {token: QUERY}}
