@@ -278,9 +278,7 @@ class _Driver:
         if line is None:
             return self._skip(index, step, _CLOSED)
         self._left.add(line)
-        if not line.is_open:
-            return self._skip(index, step, _CLOSED)
-        turn_end = self._listening.last_turn_end()
+        turn_end = self._listening.last_turn_end() if line.is_open else None
         if turn_end is not None:
             window = turn_end.t + (LATE_WINDOW if step.late is None else step.late) - due
             if window > 0:
