@@ -10,7 +10,7 @@ from conformance.results import AttemptResult, Results
 from conformance.verdicts import Blame, CheckResult
 
 from .evidence import decisive_error, failed_at, first_failure, session_id
-from .factor import Factor, find_factors
+from .factor import Factor, find_factors, value_at
 from .library import Library
 from .sentence import Part, Sentence, Tone
 from .statistics.differences import Count
@@ -41,17 +41,18 @@ def accuse(results: Results, bad: Sequence[AttemptResult], library: Library, com
     rest = {id(attempt) for attempt in bad} - {id(attempt) for attempt in main}
     about = [attempt for attempt in results.attempts if subjects.cover(attempt)]
     counted = [attempt for attempt in about if attempt.known is None and id(attempt) not in rest]
+    otherwise = [attempt for attempt in about if id(attempt) in rest]
     total = tally(counted).failures
     factors = [factor for factor in find_factors(counted) if not factor.clean or factor.broken.failed == total.failed]
     clean = [factor for factor in factors if factor.clean]
     parts: _Parts = [*_extent(subjects, clean[-1].broken if clean else total)]
     for index, factor in enumerate(clean):
         where = "on" if factor.is_target else f"{'and' if index else 'where'} {factor.key} is"
-        parts += [(f" {where} ", Part.PLAIN), (words(factor.failing, "or"), Part.STRONG)]
+        parts += [(f" {where} ", Part.PLAIN), (_values(factor.failing), Part.STRONG)]
     if since := _since(main):
         parts += [(", ", Part.PLAIN), (since, Part.STRONG)]
     accused = f"the {blame} is to blame" if blame else "nobody is known to be to blame"
-    parts += [(", and ", Part.PLAIN), (accused, Part.STRONG), *_cures(factors, subjects.one)]
+    parts += [(", and ", Part.PLAIN), (accused, Part.STRONG), *_cures(factors, subjects.one, otherwise)]
     parts += [*_others(results, subjects), (".", Part.PLAIN)]
     facts = (*_facts(main, factors[0] if factors else None, library), *_besides(bad, rest), *beside(results))
     return Sentence(Tone.RED, tuple(parts), facts, _next(results, main, clean[0] if clean else None, library), command)
@@ -139,15 +140,28 @@ def _besides(bad: Sequence[AttemptResult], rest: set[int]) -> list[tuple[str, st
     ]
 
 
-def _cures(factors: Sequence[Factor], one: bool) -> _Parts:
-    """Say where it does not happen; a factor that only lessens it is named when there is no better."""
+def _values(names: Sequence[str]) -> str:
+    return few(names, _NAMED, "values", "or")
+
+
+def _cures(factors: Sequence[Factor], one: bool, otherwise: Sequence[AttemptResult]) -> _Parts:
+    """Say where it does not happen; a factor that only lessens it is named when there is no better.
+
+    ``otherwise`` are attempts that failed with another blame: where some are, it does not happen, but it is no pass.
+    """
     it = ("it passes", "it fails") if one else ("they pass", "they fail")
     parts: _Parts = []
     for factor in factors:
-        where = f"on {words(factor.curing)}" if factor.is_target else f"with {factor.key} {words(factor.curing, 'or')}"
+        where = f"on {words(factor.curing)}" if factor.is_target else f"with {factor.key} {_values(factor.curing)}"
         n, failed = factor.cured.n, factor.cured.failed
+        more = sum(value_at(factor.key, attempt) in factor.curing for attempt in otherwise)
         if factor.clean:
-            parts += [("; " if not parts else ", and ", Part.PLAIN), (f"{where} {it[0]} {n} of {n}", Part.PASS)]
+            told = (
+                (f"{where} none of {n + more} fails so", Part.STRONG)
+                if more
+                else (f"{where} {it[0]} {n} of {n}", Part.PASS)
+            )
+            parts += [("; " if not parts else ", and ", Part.PLAIN), told]
             parts.append((f" (p {p_value(factor.p)})", Part.PLAIN))
         elif not parts:
             parts.append((f"; {where} {it[1]} less: {failed} of {n} (p {p_value(factor.p)})", Part.PLAIN))
@@ -207,7 +221,7 @@ def _confidence(factor: Factor | None) -> str:
     broken, cured = factor.broken, factor.cured
     low, high = clopper_pearson(broken.failed, broken.n).low, clopper_pearson(cured.failed, cured.n).high
     return (
-        f"{broken.failed} of {broken.n} fail (at least {percent(low)}) against {cured.failed} of {cured.n} "
+        f"{broken.failed:,} of {broken.n:,} fail (at least {percent(low)}) against {cured.failed:,} of {cured.n:,} "
         f"(at most {percent(high)}); Fisher p {p_value(factor.p)}"
     )
 
@@ -231,7 +245,7 @@ def _next(results: Results, bad: Sequence[AttemptResult], factor: Factor | None,
     blame = check.blame if check is not None else None
     advice = ""
     if factor is not None and factor.clean and not factor.is_target:
-        advice = f"Set {factor.key} to {factor.curing[0]} where it is {words(factor.failing, 'or')}"
+        advice = f"Set {factor.key} to {factor.curing[0]} where it is {_values(factor.failing)}"
     if blame is Blame.UPSTREAM and attempt.faulted:
         asked = f"the fault {results.run.get('fault')} was asked for: --real tells whether the API does so, too"
         return f"{advice}; {asked}." if advice else f"{asked[0].upper()}{asked[1:]}."

@@ -58,12 +58,13 @@ def find_factors(attempts: Iterable[AttemptResult]) -> list[Factor]:
     first = find_factor(listed)
     if first is None or not first.clean or first.broken.failed == first.broken.n:
         return [first] if first is not None else []
-    inside = [attempt for attempt in listed if _value(first.key, attempt) in first.failing]
+    inside = [attempt for attempt in listed if value_at(first.key, attempt) in first.failing]
     second = find_factor(inside)
     return [first, second] if second is not None and second.clean else [first]
 
 
-def _value(key: str, attempt: AttemptResult) -> str | None:
+def value_at(key: str, attempt: AttemptResult) -> str | None:
+    """Return an attempt's value of a matrix key or its target, as factors name them; None if it has none."""
     if key == _TARGET:
         return attempt.target
     return value_of(attempt.cell[key]) if key in attempt.cell else None
@@ -76,7 +77,7 @@ def _fields(factor: Factor) -> tuple[str, tuple[str, ...], tuple[str, ...], Coun
 def _split(key: str, attempts: Sequence[AttemptResult]) -> Factor | None:
     groups: dict[str, list[AttemptResult]] = {}
     for attempt in attempts:
-        if (found := _value(key, attempt)) is not None:
+        if (found := value_at(key, attempt)) is not None:
             groups.setdefault(found, []).append(attempt)
     if len(groups) < 2:
         return None

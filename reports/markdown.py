@@ -7,7 +7,7 @@ from .clusters import Cluster
 from .runs import sentence
 from .sentence import Part, Tone
 from .tally import Group
-from .text import clip, p_value, percent, printable, seconds
+from .text import clip, p_value, percent, plural, printable, seconds
 
 _SIGNS = {Tone.GREEN: "✅", Tone.RED: "❌", Tone.GREY: "⚠️"}
 _MOST = 30
@@ -80,7 +80,7 @@ def _matrix(analysis: Analysis) -> list[str]:
         shown = tuple(cell for cell in shown if cell.tally.failed or cell.tally.errors)
     lines += [_row(cell, f"{cell.scenario} {cell.label}".removesuffix(" -")) for cell in shown[: 4 * _MOST]]
     if len(shown) > 4 * _MOST:
-        lines.append(f"| and {len(shown) - 4 * _MOST} more cells | | | | | |")
+        lines.append(f"| and {plural(len(shown) - 4 * _MOST, 'more cell')} | | | | | |")
     return [*lines, ""]
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from conformance.results import Results, load
 
-from .text import printable
+from .text import plural, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,11 @@ def read_run(path: Path) -> Run:
         raise NotADirectoryError(f"{path} is a file; name the run folder, such as runs/latest")
     manifest, problems = _manifest(path)
     try:
-        return Run(path, load(path / "results.json"), tuple(problems))
+        results = load(path / "results.json")
+        if results.run and "interrupted" not in results.run:
+            judged = plural(len(results.attempts), "attempt")
+            problems.append(f"The run was killed, or is still going on: this is what {judged} had shown by then.")
+        return Run(path, results, tuple(problems))
     except FileNotFoundError:
         if not manifest:
             raise FileNotFoundError(f"{path} is no run folder: it holds neither results.json nor manifest.json") from None

@@ -13,7 +13,7 @@ from .factor import failing
 from .runs import sentence as changed
 from .sentence import Part, Tone
 from .tally import BROKEN, Group, Standing
-from .text import clip, node_value, percent, printable, seconds
+from .text import clip, node_value, percent, plural, printable, seconds
 
 _STYLES = {Part.PLAIN: "", Part.FAIL: "bold red", Part.PASS: "green", Part.STRONG: "bold"}
 _BADGES = {
@@ -59,7 +59,7 @@ def _table(analysis: Analysis) -> Table:
         for cell in inside[:_MOST]:
             table.add_row(Text(f"  {_name(cell)}"), *_figures(cell), _what(cell))
         if len(inside) > _MOST:
-            table.add_row(Text(f"  and {len(inside) - _MOST} more cells"), "", "", "")
+            table.add_row(Text(f"  and {plural(len(inside) - _MOST, 'more cell')}"), "", "", "")
     return table
 
 

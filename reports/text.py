@@ -77,11 +77,11 @@ def words(items: Iterable[str], last: str = "and") -> str:
     return f" {last} ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else "".join(listed)
 
 
-def few(items: Sequence[str], most: int, noun: str) -> str:
+def few(items: Sequence[str], most: int, noun: str, last: str = "and") -> str:
     """Join the first ``most`` and count the rest: ``a, b and 4 more flows``."""
     if len(items) <= most:
-        return words(items)
-    return words([*items[: most - 1], f"{len(items) - most + 1} more {noun}"])
+        return words(items, last)
+    return words([*items[: most - 1], f"{len(items) - most + 1} more {noun}"], last)
 
 
 def plural(n: int, noun: str, many: str | None = None) -> str:

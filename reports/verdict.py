@@ -110,7 +110,8 @@ def _grey(results: Results, command: str) -> Sentence:
         (f" ({printable(clip(reason, 120))})", Part.PLAIN),
     ]
     if counted.n:
-        parts += [("; ", Part.PLAIN), (f"the other {counted.n:,} pass", Part.PASS)]
+        others = "the other one passes" if counted.n == 1 else f"the other {counted.n:,} pass"
+        parts += [("; ", Part.PLAIN), (others, Part.PASS)]
     parts.append((", so this run shows nothing against the subject, and not enough for it.", Part.PLAIN))
     return Sentence(Tone.GREY, tuple(parts), (), "Put right what the message names, then repeat the run.", command)
 

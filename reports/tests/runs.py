@@ -26,6 +26,7 @@ MANIFEST: Mapping[str, Any] = {
     "git": "0123456789abcdef0123456789abcdef01234567",
     "environment": {"OPENAI_API_KEY": "[set]"},
     "scenarios": {},
+    "interrupted": False,
 }
 ERROR = (
     "The server had an error while processing your request. Sorry about that! Please contact us through our help center "

@@ -244,6 +244,14 @@ def test_a_run_killed_before_its_first_result_still_reports(tmp_path: Path) -> N
     assert "the run was killed before its first attempt was judged" in (folder / "report.html").read_text()
 
 
+def test_a_run_killed_half_way_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    run = runs.green_run(1)
+    del run.manifest["interrupted"]
+    run.write(tmp_path)
+    [problem] = reports.read_run(tmp_path).problems
+    assert problem == "The run was killed, or is still going on: this is what 9 attempts had shown by then."
+
+
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is no run folder"):
         reports.read_run(tmp_path)

@@ -11,6 +11,7 @@ import pytest
 
 import reports
 from reports.tests import runs
+from reports.tests.runs import Run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
@@ -252,6 +253,29 @@ def test_no_width_makes_the_page_scroll_sideways(visit: Callable[..., Visit], se
     opened = visit(viewport={"width": width, "height": 800})
     page = opened.open(seeds)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_no_name_however_long_makes_the_page_scroll_sideways(
+    visit: Callable[..., Visit], written: Callable[..., Path], width: int
+) -> None:
+    run = runs.seeds_run(1)
+    name = "W" * 400
+    run.attempts = [
+        (replace(made, flow=name, title=name, cell={name: name}, message=name), recording)
+        for made, recording in run.attempts
+    ]
+    page = visit(viewport={"width": width, "height": 800}).open(written(run) / "report.html")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_attempts_on_several_targets_say_on_which(visit: Callable[..., Visit], written: Callable[..., Path]) -> None:
+    run = Run()
+    for target in ("mock", "real"):
+        run.add(*runs.seeds_attempt("greeting/idle", None, 1, target=target))
+    page = visit().open(written(run) / "report.html")
+    told = page.locator("#attempt-rows a").all_inner_texts()
+    assert sorted(text.rpartition(" on ")[2] for text in told) == ["mock", "real"]
 
 
 def test_print_shows_whole_tables_of_failures_and_no_controls(visit: Callable[..., Visit], seeds: Path) -> None:

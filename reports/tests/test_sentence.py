@@ -278,3 +278,28 @@ def test_a_run_of_proofs_alone_says_what_was_proven(tmp_path: Path) -> None:
     assert str(sentence).startswith("The checks of 2 scenarios can all fail: ")
     run.manifest["problems"] = ["text/turn: a mutant survived"]
     assert str(said(run, tmp_path)).startswith("No attempt was made, and 1 thing beside them does not hold: text/turn")
+
+
+def test_attempts_that_failed_with_another_blame_are_not_said_to_pass(tmp_path: Path) -> None:
+    run = Run()
+    for number in range(1, 21):
+        for target, failures, blame in (("proxy", 12, Blame.PROXY), ("real", 3, Blame.UPSTREAM)):
+            verdict = Verdict.FAIL if number <= failures else Verdict.PASS
+            answered = check("answered", verdict, blame=blame, message="none came", t=5_000_000)
+            run.add(attempt("greeting/idle", {}, number, (answered,), target=target), None)
+    told = str(said(run, tmp_path))
+    assert "; on real none of 20 fails so (p < 0.0001)." in told
+    assert "it passes" not in told
+
+
+def test_of_many_values_a_few_are_named(tmp_path: Path) -> None:
+    run = Run()
+    for value in range(40):
+        for number in range(1, 3):
+            verdict = Verdict.PASS if value < 20 else Verdict.FAIL
+            answered = check("answered", verdict, blame=Blame.PROXY, message="none came", t=5_000_000)
+            run.add(attempt("greeting/idle", {"held": value}, number, (answered,)), None)
+    sentence = said(run, tmp_path)
+    assert "where held is 20, 21 or 18 more values, from" in str(sentence)
+    assert "with held 0, 1 or 18 more values it passes 40 of 40" in str(sentence)
+    assert sentence.next.startswith("Set held to 0 where it is 20, 21 or 18 more values")
