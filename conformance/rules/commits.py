@@ -118,8 +118,8 @@ def commit_comes(case: Case) -> Sequence[Finding] | None:
             due = link.exchange.idle_due(last.t, PATIENCE)
             if due is not None and due <= link.horizon and not pending.committed_by(due):
                 waiting = format_duration(length(link, spoken))
-                fate = "was cleared away, not committed" if pending.cleared else "then a pause, and no commit within 3s"
-                findings.append(find(last, f"{waiting} of audio, {fate}", cause=_CAUSE))
+                fate = " was cleared away, not committed" if pending.cleared else ", then a pause, and no commit within 3s"
+                findings.append(find(last, f"{waiting} of audio{fate}", cause=_CAUSE))
     return once_per_cause(findings) if observed else None
 
 

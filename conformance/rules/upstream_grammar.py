@@ -218,8 +218,8 @@ def _differs(frame: Frame, finals: Mapping[Any, str]) -> Iterator[Finding]:
 
 @rule(
     "UP-VAD-PAIRS",
-    "speech starts and stops in pairs, with offsets that fit the audio sent; a commit or the end of the audio may leave a "
-    "start without its stop",
+    "speech starts and stops in pairs, with offsets that fit the audio sent; a commit, a clear or the end of the audio may "
+    "leave a start without its stop",
     why="A client ducks its playback at a start; without the stop it stays silent.",
     source="Ground truth §2.5, §5.6",
     kind=RuleKind.UPSTREAM,
@@ -240,18 +240,22 @@ def vad_pairs(case: Case) -> Sequence[Finding] | None:
 
 def _unpaired(link: Link) -> Iterator[Finding]:
     started: Frame | None = None
+    was_cleared = False
     for frame in link.of(
-        "input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped", "input_audio_buffer.committed"
+        *("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"),
+        *("input_audio_buffer.committed", "input_audio_buffer.cleared"),
     ):
         own = is_own(link.case, frame)
-        if frame.type == "input_audio_buffer.committed":
+        if frame.type in ("input_audio_buffer.committed", "input_audio_buffer.cleared"):
+            was_cleared = started is not None and frame.type == "input_audio_buffer.cleared"
             started = None
         elif frame.type == "input_audio_buffer.speech_started":
             if started is not None and not own and not is_own(link.case, started):
                 yield find(frame, "speech started again without having stopped")
             started = frame
         else:
-            if started is None and not own and not withheld(link.upstream, link.case, "input_audio_buffer.speech_started"):
+            kept_back = withheld(link.upstream, link.case, "input_audio_buffer.speech_started")
+            if started is None and not (own or was_cleared or kept_back):
                 yield find(frame, "speech stopped without having started")
             if started is not None and not own and _offset(frame) < _offset(started):
                 yield find(frame, "speech stopped before it started", cause="audio_end_ms")

@@ -363,3 +363,14 @@ def test_a_proxy_may_pass_audio_on_at_the_pace_in_which_it_is_heard() -> None:
 def test_a_client_that_leaves_while_it_is_spoken_to_has_not_lost_the_rest() -> None:
     assert says("VA-AUDIO-WHOLE", f"{PACED}1.250 client up close 1000\n9 end") == []
     assert says("VA-AUDIO-WHOLE", f"{PACED}1.450 client up close 1000\n9 end") == ["response.output_audio.delta"]
+
+
+def test_a_clear_may_leave_a_start_without_its_stop() -> None:
+    started = 'upstream down input_audio_buffer.speech_started {"audio_start_ms": 0, "item_id": "i1"}'
+    stopped = 'upstream down input_audio_buffer.speech_stopped {"audio_end_ms": 90, "item_id": "i1"}'
+    spoken = f"use ready-vad\n0.1 upstream up input_audio_buffer.append 1s\n0.2 {started}\n"
+    cleared = "0.3 upstream down input_audio_buffer.cleared"
+    assert says("UP-VAD-PAIRS", f"{spoken}{cleared}\n0.4 {started}\n0.5 {stopped}\n9 end") == []
+    assert says("UP-VAD-PAIRS", f"{spoken}{cleared}\n0.4 {stopped}\n9 end") == []
+    assert says("UP-VAD-PAIRS", f"{spoken}0.4 {started}\n9 end") == ["input_audio_buffer.speech_started"]
+    assert says("UP-VAD-PAIRS", f"{cleared}\n0.4 {stopped}\n9 end") == ["input_audio_buffer.speech_stopped"]
