@@ -37,10 +37,17 @@ class Speech:
     def __init__(self, link: Link) -> None:
         self.link = link
         self.responses = [response for response in link.exchange.responses if response.default]
+        self.guessed: set[int] = set()
+        """Audio whose body no response sent, so that only its place says whose it may be."""
         self.audio = self._audio()
         self.texts = self._texts()
         self.starts = self._assign_starts()
         self.dones, self.surplus = self._assign_dones()
+
+    def overlaps(self, response: Response) -> bool:
+        """Tell whether another response ran beside this one, as a script can make them."""
+        others = [other for other in self.responses if other is not response]
+        return any(_runs_beside(response, other) or _runs_beside(other, response) for other in others)
 
     def first_output(self, response: Response) -> Frame | None:
         """Return the first audio or text of a response at the client."""
@@ -63,6 +70,7 @@ class Speech:
             if frame.kind is not BINARY:
                 continue
             owner = owners.get(folded(frame).get("sha256"))
+            self.guessed |= {frame.seq} if owner is None else set()
             before = bisect_left(seqs, frame.seq)
             if before and (owner is None or owner.first_seq > frame.seq or folded(frame).get("sha256") in twice):
                 owner = deltas[before - 1][1]
@@ -149,6 +157,10 @@ class Speech:
         heard = [frame for frames in (*self.audio.values(), *self.texts.values()) for frame in frames]
         between = after is not None and any(texts[0].seq < frame.seq < after.seq for frame in heard)
         return dones if between else [done for done in dones if done is not after]
+
+
+def _runs_beside(one: Response, other: Response) -> bool:
+    return one.start.seq < other.start.seq and (one.end is None or other.start.seq < one.end.seq)
 
 
 def _sent_by_several(deltas: Sequence[tuple[Frame, Response]]) -> set[object]:
@@ -243,7 +255,9 @@ def done_last(case: Case) -> Sequence[Finding] | None:
                 continue
             observed = True
             findings += [
-                find(frame, "audio of a response after its AgentAudioDone") for frame in audio if frame.seq > done.seq
+                find(frame, "audio of a response after its AgentAudioDone")
+                for frame in audio
+                if frame.seq > done.seq and not (frame.seq in speech.guessed and speech.overlaps(response))
             ]
     return once_per_cause(findings) if observed else None
 

@@ -374,3 +374,21 @@ def test_a_clear_may_leave_a_start_without_its_stop() -> None:
     assert says("UP-VAD-PAIRS", f"{spoken}{cleared}\n0.4 {stopped}\n9 end") == []
     assert says("UP-VAD-PAIRS", f"{spoken}0.4 {started}\n9 end") == ["input_audio_buffer.speech_started"]
     assert says("UP-VAD-PAIRS", f"{cleared}\n0.4 {stopped}\n9 end") == ["input_audio_buffer.speech_stopped"]
+
+
+def test_re_cut_audio_of_responses_that_run_beside_each_other_is_anybodys() -> None:
+    delta = 'upstream down response.output_audio.delta {"response_id": "ID", "delta": {"bytes": 4800, "ms": 100, "sha256": "ID"}}'
+    beside = f"""use responding
+        0.200 {delta.replace("ID", "r1")}
+        0.210 upstream down response.created {{"response": {{"id": "r2"}}}}
+        0.220 {delta.replace("ID", "r2")}
+        0.230 upstream down response.done {{"response": {{"id": "r2", "status": "completed"}}}}
+        0.240 upstream down response.done {{"response": {{"id": "r1", "status": "completed"}}}}
+        0.250 client   down AgentStartedSpeaking
+        0.250 client   down AgentAudioDone
+        0.260 client   down binary 100ms
+        0.270 client   down AgentAudioDone
+        9.000 end"""
+    assert says("VA-DONE-LAST", beside) in ([], None)
+    alone = "\n".join(line for line in beside.splitlines() if "r2" not in line)
+    assert says("VA-DONE-LAST", alone) == ["binary"]
