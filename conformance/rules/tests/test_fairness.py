@@ -379,9 +379,9 @@ def test_a_clear_may_leave_a_start_without_its_stop() -> None:
 def test_re_cut_audio_of_responses_that_run_beside_each_other_is_anybodys() -> None:
     delta = 'upstream down response.output_audio.delta {"response_id": "ID", "delta": {"bytes": 4800, "ms": 100, "sha256": "ID"}}'
     beside = f"""use responding
-        0.200 {delta.replace("ID", "r1")}
-        0.210 upstream down response.created {{"response": {{"id": "r2"}}}}
-        0.220 {delta.replace("ID", "r2")}
+        0.200 upstream down response.created {{"response": {{"id": "r2"}}}}
+        0.210 {delta.replace("ID", "r2")}
+        0.220 {delta.replace("ID", "r1")}
         0.230 upstream down response.done {{"response": {{"id": "r2", "status": "completed"}}}}
         0.240 upstream down response.done {{"response": {{"id": "r1", "status": "completed"}}}}
         0.250 client   down AgentStartedSpeaking
