@@ -1,6 +1,6 @@
 """The pytest door: scenarios are files, attempts are items, verdicts are outcomes."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,6 +9,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from conformance.plugin.first_line import FirstLine
 from conformance.plugin.items import AttemptItem, HarnessError, ProofItem, ScenarioFile, ScenarioItem
 from conformance.plugin.options import add_options, read_options, suggest_flow
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _RUN: Final[pytest.StashKey["Run"]] = pytest.StashKey()
 _CONTROLLER: Final[pytest.StashKey["Controller"]] = pytest.StashKey()
+_FIRST: Final[pytest.StashKey[FirstLine]] = pytest.StashKey()
 _LIBRARY: Final[pytest.StashKey[Path]] = pytest.StashKey()
 
 
@@ -102,10 +104,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     run = config.stash[_RUN]
     broken = session.testsfailed and not config.option.continue_on_collection_errors
     broken = broken or not run.is_planned  # pytest finishes a collection that a usage error ended, too
-    if not items or broken or config.option.collectonly or hasattr(config, "workerinput"):
-        return
-    _say_real(config, items)
-    if not run.options.dry_run:
+    _say_first(config, None if broken else items)
+    runs_nothing = config.option.collectonly or run.options.dry_run
+    if items and not runs_nothing and not broken and not hasattr(config, "workerinput"):
         _open(config).announce(items)
 
 
@@ -160,8 +161,10 @@ def _attach(outcome: Any, name: str, value: Mapping[str, Any]) -> None:
     setattr(outcome.get_result(), name, orjson.dumps(value).decode())
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop what was started ahead and the subjects, whatever ended the session."""
+    """Stop what was started ahead and the subjects, whatever ended the session, if only its collection."""
+    _say_first(session.config)
     session.config.stash[_RUN].close()
 
 
@@ -174,16 +177,18 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say on the very first line when the real API is driven; a quiet run writes nothing before it knows how often."""
+    """Hold the first line of a run of the real API ready, however quiet the run."""
     config = session.config
-    if config.get_verbosity() >= 0 or getattr(config.option, "numprocesses", None):
-        _say_real(config)
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if config.stash[_RUN].options.is_real and reporter is not None and not hasattr(config, "workerinput"):
+        config.stash[_FIRST] = FirstLine(reporter)
+        if getattr(config.option, "numprocesses", None):  # the workers collect, and do not tell
+            _say_first(config)
 
 
-def _say_real(config: pytest.Config, items: list[AttemptItem] | None = None) -> None:
-    run, reporter = config.stash[_RUN], config.pluginmanager.get_plugin("terminalreporter")
-    if run.options.is_real and reporter is not None and not hasattr(config, "workerinput"):
-        reporter.write_line(run.real_api_line(items))
+def _say_first(config: pytest.Config, items: Sequence[AttemptItem] | None = None) -> None:
+    if _FIRST in config.stash:
+        config.stash[_FIRST].say(config.stash[_RUN].real_api_line(items))
 
 
 @pytest_asyncio.fixture

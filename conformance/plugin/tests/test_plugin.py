@@ -291,9 +291,10 @@ def test_a_plan_counts_what_will_be_made_and_what_will_be_paid_for(
     found.stdout.fnmatch_lines(
         ["plan: 2 attempts, about *, on the order of 800 tokens; 2 more are nothing for the target; *"]
     )
-    first, _, second = found.outlines[0], *(line for line in found.outlines if line.startswith("REAL API"))
-    assert first == "REAL API wss://api.openai.com/v1/realtime model gpt-realtime, at most 4 at once"
-    assert second == "REAL API wss://api.openai.com/v1/realtime model gpt-realtime, 2 attempts, at most 4 at once"
+    assert (
+        found.outlines[0] == "REAL API wss://api.openai.com/v1/realtime model gpt-realtime, 2 attempts, at most 4 at once"
+    )
+    assert "test session starts" in found.outlines[1]
     found = repository.run("scenarios", "--dry-run", "--real", "--mock", "--flow", "text")
     found.stdout.fnmatch_lines(
         ["plan: 6 attempts, about *, on the order of 800 tokens; 2 more are nothing *; nothing was run"]
