@@ -37,7 +37,7 @@ test: setup ## Run our own tests
 
 external: setup $(NODE_PROXY)/node_modules ## Run the library in real time, minutes: on a proxy in Node, and over --real on stand-ins
 	$(BIN)/pytest $(WHOLE_LIBRARY) --quiet
-	$(BIN)/pytest scenarios --target node --concurrency 32 --quiet $(ARGS)
+	$(BIN)/pytest scenarios --target node --concurrency 32 --reruns 2 --quiet $(ARGS)
 
 $(NODE_PROXY)/node_modules: $(NODE_PROXY)/package-lock.json
 	cd $(NODE_PROXY) && npm ci --silent --no-audit --no-fund --ignore-scripts
