@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-import orjson
-
-from conformance.wire.depth import is_too_deep
+from conformance.wire.depth import read_json
 from conformance.wire.ids import random_digits
 from mock_upstream.actions import Action, Send
 from mock_upstream.http import HttpRequest, error_response, json_response
@@ -59,10 +57,8 @@ class ClientSecrets:
         if not valid:
             return _refuse(401, "Incorrect API key provided.", "invalid_api_key")
         try:
-            body = orjson.loads(request.body or b"{}")
-        except orjson.JSONDecodeError:
-            body = None
-        if body is None or is_too_deep(body):
+            body = read_json(request.body or b"{}")
+        except ValueError:
             return _refuse(400, "We could not parse the JSON body of your request.")
         if not isinstance(body, dict):
             return _refuse(400, "The body must be a JSON object.")

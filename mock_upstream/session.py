@@ -11,11 +11,9 @@ times with the same seed give the same bytes.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-import orjson
-
-from conformance.wire.depth import is_too_deep
+from conformance.wire.depth import read_json
 from conformance.wire.durations import MILLISECOND, SECOND, Micros
 from conformance.wire.script import Fault, ScriptRule
 from mock_upstream import faults, replies
@@ -46,7 +44,6 @@ from mock_upstream.validation import check_event
 GREETING: Micros = 3 * MILLISECOND
 """``session.created`` comes 3 to 6 ms after the upgrade (C)."""
 _MINUTE = 60 * SECOND
-_UNREADABLE: Final = object()
 
 
 class Session:
@@ -156,10 +153,8 @@ class Session:
             state.process(lambda: state.refuse(BINARY_FRAME))
             return
         try:
-            event = orjson.loads(frame)
-        except orjson.JSONDecodeError:
-            event = _UNREADABLE
-        if event is _UNREADABLE or is_too_deep(event):
+            event = read_json(frame)
+        except ValueError:
             state.process(lambda: state.refuse(INVALID_JSON))
             return
         if not isinstance(event, dict):

@@ -13,7 +13,7 @@ from conformance.reference_proxy.actions import Action, CloseUpstream
 from conformance.reference_proxy.core import DEFAULT_TIMING, Timing, mapping, text
 from conformance.reference_proxy.phases import CLOSED, OPEN, READY, SessionPhases
 from conformance.reference_proxy.turns import TurnKind
-from conformance.wire.depth import is_too_deep
+from conformance.wire.depth import read_json
 from conformance.wire.durations import Micros
 from conformance.wire.events import ga_name
 
@@ -102,10 +102,10 @@ class Translator(SessionPhases):
     def on_client_text(self, frame: str) -> None:
         """Read a text frame and hand it to its handler."""
         try:
-            message = orjson.loads(frame)
-        except orjson.JSONDecodeError:
+            message = read_json(frame)
+        except ValueError:
             message = None
-        if not isinstance(message, Mapping) or not isinstance(message.get("type"), str) or is_too_deep(message):
+        if not isinstance(message, Mapping) or not isinstance(message.get("type"), str):
             self.send_error("invalid_message", "A text frame must be a JSON object with a type.")
             return
         handler = self._client_messages.get(message["type"], self.on_unknown_message)

@@ -1,4 +1,4 @@
-"""How deep JSON may be nested: what is deeper is read as if it were no JSON.
+"""How deep JSON may be nested: what is deeper is no JSON to us.
 
 The encoder stops at 254 levels, the decoder at 1,024; what lies between could be read and never be recorded, echoed or
 sent on. The limit leaves room for what a recording puts around an event.
@@ -7,8 +7,23 @@ sent on. The limit leaves room for what a recording puts around an event.
 from collections.abc import Iterable
 from typing import Any, Final
 
+import orjson
+
 DEEPEST: Final = 128
 """Levels of arrays and objects, as in other common parsers."""
+
+
+def read_json(text: str | bytes) -> Any:
+    """Read a JSON text.
+
+    Raises:
+        ValueError: it is none, or nested too deep.
+    """
+    value = orjson.loads(text)
+    brackets = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
+    if brackets > DEEPEST and is_too_deep(value):
+        raise ValueError(f"nested in more than {DEEPEST} levels")
+    return value
 
 
 def is_too_deep(value: Any, levels: int = DEEPEST) -> bool:

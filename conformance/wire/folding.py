@@ -11,11 +11,9 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from conformance.wire import base64
 from conformance.wire.audio import PCM_24K, AudioFormat, Encoding, decode, loudness
-from conformance.wire.depth import is_too_deep
+from conformance.wire.depth import read_json
 
 AUDIO_FIELDS: Final = {
     "input_audio_buffer.append": "audio",
@@ -143,10 +141,8 @@ def fold_binary(body: bytes, stream: AudioStream) -> dict[str, Any]:
     """
     folded = stream.fold(body)
     if body[:1] in (b"{", b"["):
-        with suppress(orjson.JSONDecodeError):
-            value = orjson.loads(body)
-            if not is_too_deep(value):
-                folded["json"] = value
+        with suppress(ValueError):
+            folded["json"] = read_json(body)
     if body and "json" not in folded and body.isascii() and body.decode("ascii").isprintable():
         folded["text"] = body[:_HEAD].decode("ascii")
     return folded

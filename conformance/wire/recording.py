@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from conformance.wire.audio import AudioFormat
-from conformance.wire.depth import is_too_deep
+from conformance.wire.depth import read_json
 from conformance.wire.durations import SECOND, Micros
 from conformance.wire.folding import AUDIO_FIELDS, KeepAudio, Lately, fold_binary, fold_event, fold_unreadable
 from conformance.wire.frames import BINARY, MARK, TEXT, Direction, Frame, Kind, Leg
@@ -227,10 +227,10 @@ class Recorder:
             return "", body if isinstance(body, Mapping) else fold_binary(b"", self._streams.of(leg, conn, direction))
         if isinstance(body, (str, bytes)):
             try:
-                event = orjson.loads(body)
-            except orjson.JSONDecodeError:
+                event = read_json(body)
+            except ValueError:
                 event = None
-            if not isinstance(event, dict) or is_too_deep(event):
+            if not isinstance(event, dict):
                 text = body if isinstance(body, str) else body.decode("utf-8", "replace")
                 return "", fold_unreadable(text)
             body = event

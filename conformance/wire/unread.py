@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import orjson
 
 from conformance.wire import base64
-from conformance.wire.depth import is_too_deep
+from conformance.wire.depth import read_json
 from conformance.wire.folding import AUDIO_FIELDS, fold_event
 from conformance.wire.frames import CLOSE, OPEN, TEXT, Direction, Frame, Kind, Leg
 from conformance.wire.streams import REALTIME, Streams
@@ -140,10 +140,9 @@ class UnreadSink:
 
 def _loads(text: str) -> Any:
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return read_json(text)
+    except ValueError:
         return None
-    return None if is_too_deep(value) else value
 
 
 def _learn(known: _Middles, start: bytes, direction: Direction) -> bytes | None:

@@ -1,10 +1,12 @@
 """Nesting that could be read but not written again is found, wherever it hides."""
 
+from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
-from conformance.wire.depth import DEEPEST, is_too_deep
+from conformance.wire.depth import DEEPEST, is_too_deep, read_json
 from conformance.wire.frames import Direction, Kind, Leg
 from conformance.wire.recording import Footer, Header, Recorder, dump
 
@@ -47,3 +49,11 @@ def test_a_recording_takes_frames_of_any_depth(levels: int, type_: str, only_wri
     recording = recorder.finish(Footer(0))
     assert len(lines) == 4
     assert only_writes or dump(recording).splitlines(keepends=True) == lines
+
+
+@pytest.mark.parametrize("text", ["[" * DEEPEST + "]" * DEEPEST, "[" + "[]," * 500 + "{}]", '{"a": "' + "[" * 500 + '"}'])
+@pytest.mark.parametrize("form", [str, str.encode], ids=["text", "bytes"])
+def test_many_brackets_are_read_unless_they_nest_too_deep(text: str, form: Callable[[str], str | bytes]) -> None:
+    assert read_json(form(text)) == orjson.loads(text)
+    with pytest.raises(ValueError, match="nested in more than 128 levels"):
+        read_json(form(f'{{"b": {"[" * DEEPEST + "]" * DEEPEST}}}'))
