@@ -67,7 +67,7 @@ class AudioStream:
         }
 
     def _measure(self, body: bytes) -> "_Folded":
-        hash_ = self._hash.copy()  # the one so far may be that of another stream, too
+        hash_ = self._hash if self._lately is None else self._hash.copy()  # which may be that of another stream, too
         hash_.update(body)
         measure = _measure_once if len(body) <= _SMALL else _measure
         return _Folded(body, hash_, hash_.hexdigest(), *measure(body, self.format.encoding, self.format.rate))
