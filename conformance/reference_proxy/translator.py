@@ -5,7 +5,7 @@ Frames and the time go in, actions and a deadline come out. This topmost layer r
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -13,11 +13,10 @@ from conformance.reference_proxy.actions import Action, CloseUpstream
 from conformance.reference_proxy.core import DEFAULT_TIMING, Timing, mapping, text
 from conformance.reference_proxy.phases import CLOSED, OPEN, READY, SessionPhases
 from conformance.reference_proxy.turns import TurnKind
+from conformance.wire.closing import SENDABLE
 from conformance.wire.depth import read_json
 from conformance.wire.durations import Micros
 from conformance.wire.events import ga_name
-
-_SENDABLE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 
 Handler = Callable[[Mapping[str, Any]], None]
 
@@ -245,7 +244,7 @@ class Translator(SessionPhases):
             why = f": {reason}" if reason else ""
             self.send_error("upstream_closed", f"The upstream closed the connection with code {code}{ready}{why}.")
             code = code if code != 1000 else 1011
-        self.close_client(code if code in _SENDABLE_CODES else 1011, reason or "the upstream closed the connection")
+        self.close_client(code if code in SENDABLE else 1011, reason or "the upstream closed the connection")
 
     def on_client_left(self) -> None:
         """Close the upstream; nothing else goes up any more."""
