@@ -20,14 +20,9 @@ class FirstLine:
         self._held = StringIO()
         self._writer._file = self._held  # noqa: SLF001
 
-    @property
-    def is_said(self) -> bool:
-        """True once the terminal is let go."""
-        return self._writer._file is not self._held  # noqa: SLF001
-
     def say(self, line: str) -> None:
         """Write the line, then what was held back; only the first call does anything."""
-        if self.is_said:
+        if self._writer._file is not self._held:  # noqa: SLF001
             return
         self._writer._file = self._terminal  # noqa: SLF001
         self._terminal.write(f"{line}\n{self._held.getvalue()}")
